@@ -1,0 +1,48 @@
+# Everything a developer or CI does goes through these targets; `make help` lists them.
+# Needed on the machine: Python 3.11 or newer with venv, make and a C compiler.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := requirements/bootstrap.txt requirements/runtime.txt requirements/dev.txt
+# What is done is remembered inside the environment, so that deleting it forgets everything.
+LOCKED := $(VENV)/.locked
+READY := $(VENV)/.ready
+
+# uv would use the certificates it ships; the machine's own may know a proxy that those do not.
+export UV_SYSTEM_CERTS := 1
+# Only the environment below the repository is ever written to.
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+unexport PYTHONHOME
+unexport PYTHONPATH
+
+.PHONY: setup
+setup: $(READY) ## Make .venv with the locked dependencies (instant when nothing changed)
+
+$(LOCKED): $(LOCKS)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bootstrap.txt
+	$(BIN)/uv pip sync --quiet --require-hashes $(LOCKS)
+	touch $@
+
+$(READY): $(LOCKED) pyproject.toml clients/python/pyproject.toml
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e . -e clients/python
+	touch $@
+
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --no-header --no-emit-package tradewire-client
+
+.PHONY: lock
+lock: $(READY) ## Renew the hashed requirement files to the newest allowed versions
+	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
+	$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	$(COMPILE) --group dev -c requirements/runtime.txt -o requirements/dev.txt
+
+.PHONY: help
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'

@@ -1,0 +1,1 @@
+"""The gateways: clients of the contract that speak other protocols to the outside."""

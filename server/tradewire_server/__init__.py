@@ -1,0 +1,1 @@
+"""The trading server: the gRPC edge, the sequencer, the engine and the journal behind it."""

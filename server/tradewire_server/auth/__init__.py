@@ -1,0 +1,1 @@
+"""Authentication and limits: keys, signatures, tokens, nonces and rate limits."""

@@ -1,0 +1,1 @@
+"""The command line: run a venue, trade on it and look into its journal."""

@@ -1,0 +1,1 @@
+"""The matching engine: commands in, events out, integers only and no I/O."""

@@ -1,0 +1,1 @@
+"""The journal: the durable, ordered record of what the engine decided."""

@@ -1,0 +1,1 @@
+"""The streams: replay from the journal, then live, without gap or duplicate."""
