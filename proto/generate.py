@@ -1,18 +1,16 @@
-"""Writes everything that follows from the contract in ``proto/tradewire``; run it with ``make gen``.
+"""Writes everything that follows from the contract in ``proto/tradewire``: ``make gen``.
 
-    proto/gen/python/tradewire/   messages, gRPC stubs and their types for the server and the gateways
+    proto/gen/python/tradewire/   messages, gRPC stubs and their types, for server and gateways
     proto/gen/python/buf/         the validation rules as a module, which the messages import
-    proto/gen/tradewire.binpb     the descriptor set, for Envoy, reflection and the document generators
+    proto/gen/tradewire.binpb     the descriptor set, for Envoy, buf and the document generators
     clients/python/tradewire_client/_gen/
-                                  messages as dataclasses and typed stubs for the Python client
-    proto/baseline.binpb          the published contract, which `buf breaking` compares with; renewed
-                                  only by ``make baseline``, because that declares a change released
+                                  dataclasses and typed grpc.aio stubs, for the Python client
 
 Rules of this file:
 
-- Nothing is fetched. ``validate.proto`` is in no wheel, but its descriptor is in protovalidate's; the
-  files of google.api and google.rpc come with googleapis-common-protos.
-- Equal input gives equal bytes, so that ``--check`` can compare instead of guessing from dates.
+- Nothing is fetched. ``validate.proto`` is in no wheel, but its descriptor is in protovalidate's;
+  the files of google.api and google.rpc come with googleapis-common-protos.
+- Equal input gives equal bytes, so ``--check`` compares and does not guess from dates.
 - Output is made in a scratch folder and only then copied, file by file and only where it differs:
   a contract with an error in it leaves the committed code as it was.
 """
@@ -34,7 +32,6 @@ BIN = Path(sys.executable).parent
 SITE_PACKAGES = Path(descriptor_pb2.__file__).parents[2]
 
 IMAGE = Path("proto/gen/tradewire.binpb")
-BASELINE = Path("proto/baseline.binpb")
 PYTHON = Path("proto/gen/python")
 CLIENT = Path("clients/python/tradewire_client/_gen")
 # These folders hold nothing but output: what a run does not make is deleted from them.
@@ -51,11 +48,9 @@ _SERVICE, _METHOD = 6, 2
 
 
 def main() -> int:
-    """Generate, then write, compare or renew the baseline; return the exit code."""
-    parser = argparse.ArgumentParser(description="Generate everything that follows from the contract.")
-    action = parser.add_mutually_exclusive_group()
-    action.add_argument("--check", action="store_true", help="change nothing, fail if output is stale")
-    action.add_argument("--baseline", action="store_true", help="declare the contract published")
+    """Generate, then write or compare; return the exit code."""
+    parser = argparse.ArgumentParser(description="Generate all that follows from the contract.")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if stale")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tradewire-gen-") as scratch:
         try:
@@ -63,9 +58,6 @@ def main() -> int:
         except subprocess.CalledProcessError as error:
             # The compiler has already said what is wrong and where.
             return int(error.returncode) or 1
-        if arguments.baseline:
-            _replace(ROOT / BASELINE, _without_comments(Path(scratch, IMAGE)))
-            return 0
         stale = _differences(Path(scratch))
         if arguments.check:
             return _report(stale)
@@ -76,13 +68,19 @@ def main() -> int:
 
 def generate(out: Path) -> None:
     """Write all output below ``out``, laid out as in the repository."""
-    contract = sorted(path.relative_to(PROTO).as_posix() for path in PROTO.glob("tradewire/**/*.proto"))
+    contract = sorted(
+        path.relative_to(PROTO).as_posix() for path in PROTO.glob("tradewire/**/*.proto")
+    )
     rules = out / "validate.binpb"
     rules.write_bytes(_validation_rules())
     source = [f"-I{PROTO}", f"-I{SITE_PACKAGES}", f"--descriptor_set_in={rules}"]
 
     (out / IMAGE).parent.mkdir(parents=True)
-    image_options = [f"--descriptor_set_out={out / IMAGE}", "--include_imports", "--include_source_info"]
+    image_options = [
+        f"--descriptor_set_out={out / IMAGE}",
+        "--include_imports",
+        "--include_source_info",
+    ]
     _protoc(out, *source, *image_options, *contract, ERROR_DETAILS)
     image = _read_image(out / IMAGE)
     _generate_python(out, source, contract, image)
@@ -95,7 +93,9 @@ def _generate_python(
     """Write messages for all files and stubs for those with a service, each with its types."""
     python = out / PYTHON
     python.mkdir(parents=True)
-    _protoc(out, *source, f"--python_out={python}", f"--mypy_out=quiet:{python}", *contract, VALIDATE)
+    _protoc(
+        out, *source, f"--python_out={python}", f"--mypy_out=quiet:{python}", *contract, VALIDATE
+    )
     services = [file.name for file in image.file if file.service and file.name in contract]
     if services:
         # The server and everything that calls it are asynchronous: types for blocking stubs would
@@ -182,14 +182,6 @@ def _read_image(path: Path) -> descriptor_pb2.FileDescriptorSet:
     return descriptor_pb2.FileDescriptorSet.FromString(path.read_bytes())
 
 
-def _without_comments(path: Path) -> bytes:
-    """Return the descriptor set in ``path`` without comments, which no comparison needs."""
-    image = _read_image(path)
-    for file in image.file:
-        file.ClearField("source_code_info")
-    return image.SerializeToString(deterministic=True)
-
-
 def _without_annotations(
     image: descriptor_pb2.FileDescriptorSet,
 ) -> descriptor_pb2.FileDescriptorSet:
@@ -232,9 +224,7 @@ def _client_stubs(files: Sequence[descriptor_pb2.FileDescriptorProto]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _client_method(
-    service: str, method: descriptor_pb2.MethodDescriptorProto
-) -> list[str]:
+def _client_method(service: str, method: descriptor_pb2.MethodDescriptorProto) -> list[str]:
     """Return the lines that make one method's multi-callable."""
     name = "".join(f"_{c.lower()}" if c.isupper() else c for c in method.name).lstrip("_")
     inbound = "stream" if method.client_streaming else "unary"
@@ -253,9 +243,7 @@ def _client_method(
     ]
 
 
-def _comments(
-    file: descriptor_pb2.FileDescriptorProto, service: int
-) -> dict[tuple[int, ...], str]:
+def _comments(file: descriptor_pb2.FileDescriptorProto, service: int) -> dict[tuple[int, ...], str]:
     """Return the comment of a service under ``()`` and of its n-th method under ``(n,)``."""
     comments = {}
     for location in file.source_code_info.location:
