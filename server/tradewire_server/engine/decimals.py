@@ -1,0 +1,38 @@
+"""Exact decimal text to scaled integers and back; the only place where either direction is written."""
+
+
+def parse_decimal(text: str, decimals: int) -> int | None:
+    """Return `text` scaled by 10**decimals, or None when it has more decimals than that.
+
+    The text is digits, optionally a point and digits; the contract's pattern has been checked before.
+    """
+    whole, _, fraction = text.partition(".")
+    if len(fraction) > decimals:
+        fraction = fraction.rstrip("0")
+        if len(fraction) > decimals:
+            return None
+    return int(whole + fraction.ljust(decimals, "0"))
+
+
+def format_decimal(value: int, decimals: int) -> str:
+    """Return the shortest text of value / 10**decimals: no exponent, no trailing zeros."""
+    if decimals == 0:
+        return str(value)
+    sign = ""
+    if value < 0:
+        sign, value = "-", -value
+    whole, fraction = divmod(value, 10**decimals)
+    if fraction == 0:
+        return f"{sign}{whole}"
+    return f"{sign}{whole}.{fraction:0{decimals}d}".rstrip("0")
+
+
+def normalize_decimal(text: str) -> str:
+    """Return the shortest text of the same number, so that equal numbers are equal texts."""
+    whole, point, fraction = text.partition(".")
+    whole = whole.lstrip("0") or "0"
+    if point:
+        fraction = fraction.rstrip("0")
+        if fraction:
+            return f"{whole}.{fraction}"
+    return whole
