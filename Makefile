@@ -43,6 +43,48 @@ lock: $(READY) ## Renew the hashed requirement files to the newest allowed versi
 	$(COMPILE) pyproject.toml -o requirements/runtime.txt
 	$(COMPILE) --group dev -c requirements/runtime.txt -o requirements/dev.txt
 
+IMAGE := proto/gen/tradewire.binpb
+BASELINE := proto/baseline.binpb
+
+.PHONY: gen
+gen: $(READY) ## Generate everything that follows from the contract
+	$(BIN)/python proto/generate.py
+
+.PHONY: baseline
+baseline: gen ## Declare the contract published: later changes must not break it
+	$(BIN)/buf build $(IMAGE) --path tradewire --exclude-source-info -o $(BASELINE)
+
+.PHONY: format
+format: $(READY) ## Format the code and apply the fixes that are safe
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format --quiet .
+
+.PHONY: check
+check: $(READY) ## Check generated code, contract, style, types and imports
+	$(BIN)/python proto/generate.py --check
+	$(BIN)/buf lint $(IMAGE) --path tradewire
+	$(BIN)/buf breaking $(IMAGE) --against $(BASELINE) --path tradewire --exclude-imports
+	$(BIN)/ruff format --quiet --diff .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: test
+test: $(READY) ## Run the tests; ARGS="-k name" chooses
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-slow
+test-slow: $(READY) ## Run the long tests: simulations and soaks
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+.PHONY: bench
+bench: $(READY) ## Measure the figures of the design; ARGS chooses
+	$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: up
+up: $(READY) ## Run a venue; ARGS="--help" lists what can be set
+	$(BIN)/tradewire up $(ARGS)
+
 .PHONY: help
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

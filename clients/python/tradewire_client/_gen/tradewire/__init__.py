@@ -1,0 +1,1 @@
+"""Holds generated packages. Do not edit."""
