@@ -19,10 +19,10 @@ BANNED_NAMES = {
     "common", "data", "handler", "handlers", "helper", "helpers", "info", "manager", "managers",
     "misc", "util", "utils",
 }
-# What the engine may use of the standard library: data structures, types and whole numbers.
+# What the engine may use of the standard library: data structures, types, numbers and digests.
 ENGINE_IMPORTS = {
-    "__future__", "bisect", "collections", "dataclasses", "enum", "functools", "heapq", "itertools",
-    "math", "operator", "typing", "tradewire_server",
+    "__future__", "bisect", "collections", "dataclasses", "enum", "functools", "hashlib", "heapq",
+    "itertools", "math", "operator", "typing", "zlib", "tradewire_server",
 }
 # fmt: on
 # Registries change from place to place; a lock names what to install, not where from.
