@@ -1,4 +1,5 @@
-"""The matching engine: pure, integers only, commands in and events out; no clock, no I/O, no protobuf.
+"""The matching engine: pure, integers only, commands in and events out; no clock, no I/O, no
+protobuf.
 
 - `decimals`, `instrument`: exact text to integers and back; the rules of an instrument
 - `commands`, `events`: what can be asked, what happened

@@ -1,4 +1,5 @@
-"""What the engine can be asked. Decimals are still text here: their meaning depends on the instrument.
+"""What the engine can be asked. Decimals are still text here: their meaning depends on the
+instrument.
 
 Who may ask is decided before: `account` is one that the caller's credential covers.
 """
@@ -19,7 +20,9 @@ from tradewire_server.engine.vocabulary import (
 
 
 class PlaceOrder(NamedTuple):
-    """NewOrderSingle(D). Absent decimals are empty; `connection` is set for cancel on disconnect."""
+    """NewOrderSingle(D). Absent decimals are empty; `connection` is set for cancel on
+    disconnect.
+    """
 
     account: str
     client_order_id: str
@@ -37,7 +40,9 @@ class PlaceOrder(NamedTuple):
 
 
 class AmendOrder(NamedTuple):
-    """OrderCancelReplaceRequest(G). The order is named by id, or by a client order id when that is 0."""
+    """OrderCancelReplaceRequest(G). The order is named by id, or by a client order id when that is
+    0.
+    """
 
     account: str
     client_order_id: str
@@ -165,7 +170,9 @@ class RevokeKey(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The answer to a command that had no effect. `field` is the contract's field that is to blame, if one is."""
+    """The answer to a command that had no effect. `field` is the contract's field that is to blame,
+    if one is.
+    """
 
     reason: Reason
     text: str

@@ -1,10 +1,13 @@
-"""Exact decimal text to scaled integers and back; the only place where either direction is written."""
+"""Exact decimal text to scaled integers and back; the only place where either direction is
+written.
+"""
 
 
 def parse_decimal(text: str, decimals: int) -> int | None:
     """Return `text` scaled by 10**decimals, or None when it has more decimals than that.
 
-    The text is digits, optionally a point and digits; the contract's pattern has been checked before.
+    The text is digits, optionally a point and digits; the contract's pattern has been checked
+    before.
     """
     whole, _, fraction = text.partition(".")
     if len(fraction) > decimals:

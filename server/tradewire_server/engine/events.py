@@ -1,7 +1,8 @@
 """What happened. Events are the only input of the fold and the only content of the journal.
 
-An event holds amounts as they were decided (fees, holds), so that history does not change when a rule does.
-Fields are appended with a default, never removed or reordered: the journal stores them by position.
+An event holds amounts as they were decided (fees, holds), so that history does not change when a
+rule does. Fields are appended with a default, never removed or reordered: the journal stores them
+by position.
 """
 
 from typing import NamedTuple

@@ -1,8 +1,9 @@
 """The rules of an instrument, and its exact conversions between decimals and integers.
 
-Prices are counted in ticks, quantities in lots, money in the smallest unit of its asset. An instrument is
-accepted only if tick x lot is a whole number of the quote asset's units: every notional is exact. It is also
-accepted only if its greatest notional fits 62 bits, so that every amount of an event fits 63.
+Prices are counted in ticks, quantities in lots, money in the smallest unit of its asset. An
+instrument is accepted only if tick x lot is a whole number of the quote asset's units: every
+notional is exact. It is also accepted only if its greatest notional fits 62 bits, so that every
+amount of an event fits 63.
 """
 
 from typing import NamedTuple
@@ -83,7 +84,9 @@ class Instrument(NamedTuple):
         return format_decimal(units, self.quote_precision)
 
     def format_average(self, tick_lots: int, lots: int) -> str:
-        """Return sum(price x lots) / lots as decimal text, rounded half up beyond the tick's decimals."""
+        """Return sum(price x lots) / lots as decimal text, rounded half up beyond the tick's
+        decimals.
+        """
         if lots == 0:
             return "0"
         scaled = abs(tick_lots) * self.tick_units * 10**AVERAGE_DECIMALS

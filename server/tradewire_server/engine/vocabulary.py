@@ -1,7 +1,7 @@
 """The engine's words of the contract: enumerations with the contract's own names and numbers.
 
-The engine imports no protobuf, so the numbers stand here a second time; a test holds them against the
-contract. The meaning of each member is the comment in `proto/tradewire/v1/`.
+The engine imports no protobuf, so the numbers stand here a second time; a test holds them against
+the contract. The meaning of each member is the comment in `proto/tradewire/v1/`.
 """
 
 import enum
@@ -98,7 +98,9 @@ class LedgerEntryType(enum.IntEnum):
 
 
 class Reason(enum.IntEnum):
-    """Why something was refused, rejected, canceled or changed; the engine's part of the catalogue."""
+    """Why something was refused, rejected, canceled or changed; the engine's part of the
+    catalogue.
+    """
 
     UNSPECIFIED = 0
     FIELD_INVALID = 1

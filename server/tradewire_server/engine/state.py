@@ -1,0 +1,324 @@
+"""Everything that is folded: accounts, markets, orders, keys, counters; and its snapshot.
+
+The snapshot is plain lists, sorted where the live structure has no order, so that equal states have
+equal snapshots in every process. The order of a price level is kept by `Order.priority`.
+"""
+
+import hashlib
+import heapq
+from typing import Any
+
+from tradewire_server.engine.book import Book
+from tradewire_server.engine.events import KeyRecord, OrderAccepted
+from tradewire_server.engine.instrument import Instrument
+from tradewire_server.engine.ledger import Balance, Position
+from tradewire_server.engine.order import Order
+from tradewire_server.engine.vocabulary import (
+    InstrumentStatus,
+    OrderStatus,
+    OrderType,
+    PostOnly,
+    Reason,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
+
+SNAPSHOT_VERSION = 1
+FEES_ACCOUNT = "fees"
+EXPIRIES_SLACK = 1024
+
+
+class AccountState:
+    """An account: settings, balances, positions, open orders, and its two gapless sequences."""
+
+    __slots__ = (
+        "balances",
+        "client_order_ids",
+        "keys",
+        "ledger_sequence",
+        "maker_rate",
+        "name",
+        "open_order_limit",
+        "orders",
+        "positions",
+        "rate_limit_exempt",
+        "sequence",
+        "taker_rate",
+        "trading_disabled",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.maker_rate = 0
+        self.taker_rate = 0
+        self.open_order_limit = 0
+        self.rate_limit_exempt = False
+        self.trading_disabled = False
+        self.sequence = 0
+        self.ledger_sequence = 0
+        self.balances: dict[str, Balance] = {}
+        self.positions: dict[str, Position] = {}
+        self.orders: dict[int, Order] = {}
+        self.client_order_ids: dict[str, Order] = {}
+        self.keys: dict[str, KeyRecord] = {}
+
+    def balance(self, asset: str) -> Balance:
+        """Return the balance of an asset, made on first use."""
+        balance = self.balances.get(asset)
+        if balance is None:
+            balance = self.balances[asset] = Balance()
+        return balance
+
+    def available(self, asset: str) -> int:
+        """Return what can be used of an asset."""
+        balance = self.balances.get(asset)
+        return balance.total - balance.held if balance is not None else 0
+
+    def position(self, symbol: str) -> Position:
+        """Return the position in an instrument, made on first use."""
+        position = self.positions.get(symbol)
+        if position is None:
+            position = self.positions[symbol] = Position()
+        return position
+
+    def find_order(self, order_id: int, client_order_id: str) -> Order | None:
+        """Return an open order by its id, or by any of its client order ids when that is 0."""
+        if order_id:
+            return self.orders.get(order_id)
+        return self.client_order_ids.get(client_order_id)
+
+
+class Market:
+    """An instrument that trades: its rules, its book and its counters."""
+
+    __slots__ = (
+        "base_asset",
+        "base_units_per_lot",
+        "book",
+        "instrument",
+        "last_lots",
+        "last_ticks",
+        "quote_asset",
+        "quote_units_per_tick_lot",
+        "trade_count",
+    )
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.base_asset = instrument.base_asset
+        self.quote_asset = instrument.quote_asset
+        self.base_units_per_lot = instrument.base_units_per_lot
+        self.quote_units_per_tick_lot = instrument.quote_units_per_tick_lot
+        self.book = Book()
+        self.trade_count = 0
+        self.last_ticks = 0
+        self.last_lots = 0
+
+
+class State:
+    """The venue."""
+
+    def __init__(self) -> None:
+        self.event_number = 0
+        self.time_ns = 0
+        self.kill_switch = False
+        self.assets: dict[str, int] = {}
+        self.markets: dict[str, Market] = {}
+        self.accounts: dict[str, AccountState] = {FEES_ACCOUNT: AccountState(FEES_ACCOUNT)}
+        self.orders: dict[int, Order] = {}
+        self.keys: dict[str, KeyRecord] = {}
+        self.connections: dict[str, dict[int, Order]] = {}
+        # (expire time, order id), a heap; entries of closed orders are dropped when they come up,
+        # or all at once when they outnumber the others.
+        self.expiries: list[tuple[int, int]] = []
+        self.expiring_count = 0
+        # Instruments whose book changed; the reader clears it.
+        self.changed_books: set[str] = set()
+
+    def state_hash(self) -> bytes:
+        """Return a hash that is equal for equal states, in every process."""
+        return hashlib.blake2b(repr(dump_state(self)).encode(), digest_size=16).digest()
+
+
+def _dump_order(order: Order) -> list[Any]:
+    return [
+        list(map(_plain, order.terms)),
+        order.create_time_ns,
+        list(order.client_order_ids),
+        order.price_ticks,
+        order.quantity_lots,
+        order.leaves_lots,
+        order.filled_lots,
+        order.filled_tick_lots,
+        order.fee,
+        order.fee_hold,
+        int(order.status),
+        order.priority,
+    ]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _dump_account(account: AccountState) -> list[Any]:
+    return [
+        account.name,
+        account.maker_rate,
+        account.taker_rate,
+        account.open_order_limit,
+        account.rate_limit_exempt,
+        account.trading_disabled,
+        account.sequence,
+        account.ledger_sequence,
+        # Totals have no bound that fits a machine word, so they are text.
+        [[k, str(b.total), str(b.held)] for k, b in sorted(account.balances.items())],
+        [
+            [k, str(p.quantity_lots), str(p.cost), str(p.realized), str(p.fees)]
+            for k, p in sorted(account.positions.items())
+        ],
+    ]
+
+
+def dump_state(state: State) -> list[Any]:
+    """Return the state as plain lists."""
+    orders = sorted(state.orders.values(), key=lambda order: order.priority)
+    return [
+        SNAPSHOT_VERSION,
+        state.event_number,
+        state.time_ns,
+        state.kill_switch,
+        sorted([k, v] for k, v in state.assets.items()),
+        [
+            [list(map(_plain, m.instrument)), m.trade_count, m.last_ticks, m.last_lots]
+            for _, m in sorted(state.markets.items())
+        ],
+        [_dump_account(account) for _, account in sorted(state.accounts.items())],
+        [list(map(_plain, key)) for _, key in sorted(state.keys.items())],
+        [_dump_order(order) for order in orders],
+    ]
+
+
+def load_state(plain: list[Any]) -> State:
+    """Return the state of which `plain` is the dump.
+
+    Raises ValueError for a version that this release does not know.
+    """
+    version, event_number, time_ns, kill_switch, assets, markets, accounts, keys, orders = plain
+    if version != SNAPSHOT_VERSION:
+        raise ValueError(f"snapshot version {version} is not known, expected {SNAPSHOT_VERSION}")
+    state = State()
+    state.event_number, state.time_ns, state.kill_switch = event_number, time_ns, kill_switch
+    state.assets = dict(assets)
+    for fields, trade_count, last_ticks, last_lots in markets:
+        instrument = Instrument(*fields)
+        instrument = instrument._replace(status=InstrumentStatus(instrument.status))
+        market = state.markets[instrument.symbol] = Market(instrument)
+        market.trade_count, market.last_ticks, market.last_lots = trade_count, last_ticks, last_lots
+    for fields in accounts:
+        _load_account(state, fields)
+    for fields in keys:
+        key = KeyRecord(*fields)
+        add_key(state, key._replace(scopes=tuple(key.scopes), addresses=tuple(key.addresses)))
+    for fields in orders:
+        _load_order(state, fields)
+    return state
+
+
+def _load_account(state: State, fields: list[Any]) -> None:
+    account = AccountState(fields[0])
+    (
+        account.maker_rate,
+        account.taker_rate,
+        account.open_order_limit,
+        account.rate_limit_exempt,
+        account.trading_disabled,
+        account.sequence,
+        account.ledger_sequence,
+        balances,
+        positions,
+    ) = fields[1:]
+    account.balances = {asset: Balance(int(total), int(held)) for asset, total, held in balances}
+    account.positions = {symbol: Position(*map(int, rest)) for symbol, *rest in positions}
+    state.accounts[account.name] = account
+
+
+def _load_order(state: State, fields: list[Any]) -> None:
+    terms = OrderAccepted(*fields[0])
+    terms = terms._replace(
+        side=Side(terms.side),
+        type=OrderType(terms.type),
+        time_in_force=TimeInForce(terms.time_in_force),
+        post_only=PostOnly(terms.post_only),
+        self_trade_prevention=SelfTradePrevention(terms.self_trade_prevention),
+        reason=Reason(terms.reason),
+    )
+    order = Order(terms, state.accounts[terms.account], state.markets[terms.symbol], fields[1])
+    order.client_order_ids = tuple(fields[2])
+    (
+        order.price_ticks,
+        order.quantity_lots,
+        order.leaves_lots,
+        order.filled_lots,
+        order.filled_tick_lots,
+        order.fee,
+        order.fee_hold,
+        status,
+        order.priority,
+    ) = fields[3:]
+    order.status = OrderStatus(status)
+    add_order(state, order)
+
+
+def add_order(state: State, order: Order) -> None:
+    """Put an open order into every index, and into the book if it rests."""
+    terms, account = order.terms, order.account
+    state.orders[order.order_id] = order
+    account.orders[order.order_id] = order
+    for client_order_id in order.client_order_ids:
+        account.client_order_ids[client_order_id] = order
+    if terms.connection:
+        state.connections.setdefault(terms.connection, {})[order.order_id] = order
+    if terms.expire_time_ns:
+        state.expiring_count += 1
+        heapq.heappush(state.expiries, (terms.expire_time_ns, order.order_id))
+    if rests(terms):
+        order.market.book.side(terms.side).add(order)
+
+
+def remove_order(state: State, order: Order) -> None:
+    """Take a closed order out of every index and out of the book."""
+    terms, account = order.terms, order.account
+    del state.orders[order.order_id]
+    del account.orders[order.order_id]
+    for client_order_id in order.client_order_ids:
+        del account.client_order_ids[client_order_id]
+    if terms.connection:
+        orders = state.connections[terms.connection]
+        del orders[order.order_id]
+        if not orders:
+            del state.connections[terms.connection]
+    if terms.expire_time_ns:
+        state.expiring_count -= 1
+        if len(state.expiries) > 2 * state.expiring_count + EXPIRIES_SLACK:
+            state.expiries = [entry for entry in state.expiries if entry[1] in state.orders]
+            heapq.heapify(state.expiries)
+    if order.level is not None:
+        order.market.book.side(terms.side).remove(order)
+
+
+def add_key(state: State, key: KeyRecord) -> None:
+    """Put a key into both indexes, in place of its former self."""
+    state.keys[key.key_id] = key
+    state.accounts[key.account].keys[key.key_id] = key
+
+
+def rests(terms: OrderAccepted) -> bool:
+    """Tell whether what does not trade at once stays in the book."""
+    return terms.type is OrderType.LIMIT and terms.time_in_force not in (
+        TimeInForce.IOC,
+        TimeInForce.FOK,
+    )
