@@ -1,0 +1,266 @@
+"""Establishes who is calling: signatures become sessions or callers, tokens become callers.
+
+Order of the checks of a signature, and why:
+
+1. throttle: who failed too often is refused before any work;
+2. form: key id, nonce, base64 (UNAUTHENTICATED, says what is malformed; the same for every key id);
+3. freshness of the timestamp, which needs no key;
+4. the signature, with constant work (see `verifier`): unknown key, key of the other algorithm and
+   wrong signature all are SIGNATURE_INVALID with one text;
+5. the key's state: revoked, expired, address. Only the holder of the key ever learns it;
+6. the nonce, remembered last: nothing that was refused takes room.
+
+A token is checked from the cache at the cost of a hash; its key is looked up on each use, so
+revocation counts at once.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from tradewire_server.auth.addresses import is_allowed
+from tradewire_server.auth.caller import Caller
+from tradewire_server.auth.diagnosis import SignatureCheck, explain
+from tradewire_server.auth.errors import PermissionDenied, Reason, Unauthenticated
+from tradewire_server.auth.keys import ApiKey, KeyRing, scope_text
+from tradewire_server.auth.proofs import FixLogonProof, ProofReader, SessionProof, SignedRequest
+from tradewire_server.auth.replay import ReplayGuard
+from tradewire_server.auth.sealing import Entropy, Sealer
+from tradewire_server.auth.throttle import SignInThrottle
+from tradewire_server.auth.tokens import IssuedSession, TokenAuthority, TokenForged
+from tradewire_server.auth.verifier import Proof, Verifier
+from tradewire_server.auth.watchers import Callback
+
+_NS_PER_MS = 1_000_000
+
+
+class Authenticator:
+    """Knows the keys, the tokens and what was seen before; one per server."""
+
+    def __init__(
+        self,
+        *,
+        environment: str,
+        keys: KeyRing,
+        sealer: Sealer,
+        tokens: TokenAuthority,
+        replay: ReplayGuard,
+        throttle: SignInThrottle,
+        entropy: Entropy = secrets.token_bytes,
+    ) -> None:
+        self._reader = ProofReader(environment, default_window_ms=replay.policy.default_window_ms)
+        self._environment = environment
+        self._keys = keys
+        self._tokens = tokens
+        self._replay = replay
+        self._throttle = throttle
+        self._verifier = Verifier(sealer, entropy=entropy)
+
+    def check_secrets(self) -> None:
+        """Open the secrets of all keys once, so that a wrong master key is noticed at the start.
+
+        Raises:
+            SealError: one cannot be opened.
+        """
+        for key in self._keys:
+            if key.algorithm == "hmac-sha256":
+                self._verifier.open_secret(key)
+
+    def create_session(
+        self,
+        proof: SessionProof | FixLogonProof,
+        *,
+        address: str | None,
+        now_ns: int,
+        scopes: frozenset[str] | None = None,
+    ) -> IssuedSession:
+        """Sign in: return a token with all scopes of the key, or with the given ones.
+
+        Raises:
+            Unauthenticated: UNAUTHENTICATED (malformed), TIMESTAMP_OUT_OF_WINDOW,
+            SIGNATURE_INVALID,
+                KEY_REVOKED, KEY_EXPIRED, NONCE_REUSED.
+            PermissionDenied: ADDRESS_NOT_ALLOWED, SCOPE_MISSING.
+            Exhausted: RATE_LIMITED, NONCE_CACHE_FULL.
+        """
+        self._throttle.check(address=address, key_id=proof.key_id, now_ns=now_ns)
+        if isinstance(proof, SessionProof):
+            presented = self._reader.read_session(proof)
+        else:
+            presented = self._reader.read_fix_logon(proof)
+        key = self._prove(presented, address=address, now_ns=now_ns)
+        granted = key.scopes if scopes is None else scopes
+        if not granted or not granted <= key.scopes:
+            raise PermissionDenied(
+                Reason.SCOPE_MISSING,
+                f"The key has the scopes {scope_text(key.scopes)!r}: ask for one or more of them.",
+                required=scope_text(granted),
+                granted=scope_text(key.scopes),
+            )
+        return self._tokens.issue(key, scopes=granted, now_ns=now_ns)
+
+    def authenticate_bearer(self, token: str, *, address: str | None, now_ns: int) -> Caller:
+        """Return the caller that a session token names (see `tokens.bearer_token` for the header).
+
+        Raises:
+            Unauthenticated: TOKEN_INVALID, TOKEN_EXPIRED, KEY_REVOKED, KEY_EXPIRED.
+            PermissionDenied: ADDRESS_NOT_ALLOWED.
+            Exhausted: RATE_LIMITED, for tokens never seen from an address with many forged ones.
+        """
+        session = self._tokens.recall(token, now_ns)
+        if session is None:
+            self._throttle.check(address=address, key_id=None, now_ns=now_ns)
+            try:
+                session = self._tokens.verify(token, now_ns)
+            except TokenForged:
+                self._throttle.count_failure(address=address, key_id=None, now_ns=now_ns)
+                raise
+        _check_usable(self._keys.get(session.key_id), address=address, now_ns=now_ns)
+        return Caller(
+            account=session.account,
+            key_id=session.key_id,
+            scopes=session.scopes,
+            address=address,
+            token_id=session.token_id,
+            expires_ns=session.expires_ns,
+        )
+
+    def authenticate_signature(
+        self, request: SignedRequest, *, address: str | None, now_ns: int
+    ) -> Caller:
+        """Return the caller that signed this request, once per signature.
+
+        Raises:
+            As `create_session`, without SCOPE_MISSING.
+        """
+        self._throttle.check(address=address, key_id=request.key_id, now_ns=now_ns)
+        proof, _ = self._reader.read_request(request)
+        key = self._prove(proof, address=address, now_ns=now_ns)
+        return Caller(
+            account=key.account,
+            key_id=key.key_id,
+            scopes=key.scopes,
+            address=address,
+            token_id=None,
+            expires_ns=(proof.timestamp_ms + proof.window_ms + 1) * _NS_PER_MS,
+        )
+
+    def check_signature(
+        self, request: SignedRequest, *, address: str | None, now_ns: int
+    ) -> SignatureCheck:
+        """Say which part of a signed request differs, without using up its nonce; for the sandbox.
+
+        It costs some 25 verifications, so the method that offers it has a weight to match.
+
+        Raises:
+            Unauthenticated: UNAUTHENTICATED (malformed), TIMESTAMP_OUT_OF_WINDOW.
+            Exhausted: RATE_LIMITED.
+        """
+        self._throttle.check(address=address, key_id=request.key_id, now_ns=now_ns)
+        proof, parts = self._reader.read_request(request)
+        self._check_fresh(proof, now_ns)
+        key = self._keys.get(request.key_id)
+
+        def matches(payload: bytes) -> bool:
+            tried = Proof(
+                key_id=proof.key_id,
+                timestamp_ms=proof.timestamp_ms,
+                window_ms=proof.window_ms,
+                nonce=proof.nonce,
+                payload=payload,
+                signature=proof.signature,
+            )
+            return self._verifier.verify(tried, key) is not None
+
+        check = explain(
+            parts, environment=self._environment, payload=proof.payload, matches=matches
+        )
+        if not check.is_valid and not check.part:
+            self._throttle.count_failure(address=address, key_id=request.key_id, now_ns=now_ns)
+        return check
+
+    def end_session(self, caller: Caller, now_ns: int) -> None:
+        """End the caller's session and tell its streams.
+
+        Raises:
+            Unauthenticated: UNAUTHENTICATED, the caller has no session.
+        """
+        if caller.token_id is None:
+            raise Unauthenticated(
+                Reason.UNAUTHENTICATED, "A signed request has no session that could be ended."
+            )
+        self._tokens.end(
+            caller.token_id, key_id=caller.key_id, expires_ns=caller.expires_ns, now_ns=now_ns
+        )
+
+    def recheck(self, caller: Caller, now_ns: int) -> None:
+        """Refuse a caller whose key ended meanwhile: for open streams, which outlive their token.
+
+        Raises:
+            Unauthenticated: KEY_REVOKED, KEY_EXPIRED.
+            PermissionDenied: ADDRESS_NOT_ALLOWED.
+        """
+        _check_usable(self._keys.get(caller.key_id), address=caller.address, now_ns=now_ns)
+
+    def watch(self, caller: Caller, on_end: Callback) -> Callback:
+        """Call back once when the caller's key is revoked or its session ended.
+
+        The returned function withdraws the callback; call it when the stream is over. A key that
+        expires is noticed by `recheck`, which a stream calls with each heartbeat.
+        """
+        ended = False
+
+        def end_once() -> None:
+            nonlocal ended
+            if not ended:
+                ended = True
+                on_end()
+
+        withdraw_key = self._keys.watch(caller.key_id, end_once)
+        if caller.token_id is None:
+            return withdraw_key
+        withdraw_session = self._tokens.watch(caller.token_id, end_once)
+
+        def withdraw() -> None:
+            withdraw_key()
+            withdraw_session()
+
+        return withdraw
+
+    def _prove(self, proof: Proof, *, address: str | None, now_ns: int) -> ApiKey:
+        self._check_fresh(proof, now_ns)
+        verified = self._verifier.verify(proof, self._keys.get(proof.key_id))
+        if verified is None:
+            self._throttle.count_failure(address=address, key_id=proof.key_id, now_ns=now_ns)
+            raise Unauthenticated(
+                Reason.SIGNATURE_INVALID,
+                f"The key is unknown or the signature does not match: check the key id, the "
+                f"environment name {self._environment!r} and the string to sign.",
+            )
+        _check_usable(verified.key, address=address, now_ns=now_ns)
+        self._replay.admit(verified, now_ns)
+        self._throttle.note_success(address=address, key_id=proof.key_id)
+        return verified.key
+
+    def _check_fresh(self, proof: Proof, now_ns: int) -> None:
+        self._replay.check_fresh(
+            timestamp_ms=proof.timestamp_ms, window_ms=proof.window_ms, now_ns=now_ns
+        )
+
+
+def _check_usable(key: ApiKey | None, *, address: str | None, now_ns: int) -> None:
+    """Refuse a key that its holder, who is known to be the caller, cannot use now or from here.
+
+    None is a key that was revoked so long ago that it is forgotten.
+    """
+    if key is None or key.revoked_ns is not None:
+        raise Unauthenticated(Reason.KEY_REVOKED, "The key was revoked: use another key.")
+    if key.is_expired(now_ns):
+        raise Unauthenticated(Reason.KEY_EXPIRED, "The key has expired: use another key.")
+    if not is_allowed(key.addresses, address):
+        raise PermissionDenied(
+            Reason.ADDRESS_NOT_ALLOWED,
+            f"The key does not allow calls from {address or 'an unknown address'}: call from an "
+            f"address in its allow-list, or make a key whose allow-list has this one.",
+            address=address or "",
+        )
