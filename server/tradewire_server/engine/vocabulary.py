@@ -98,19 +98,41 @@ class LedgerEntryType(enum.IntEnum):
 
 
 class Reason(enum.IntEnum):
-    """Why something was refused, rejected, canceled or changed; the engine's part of the
-    catalogue.
-    """
+    """The catalogue of reasons, whole, so that the server speaks of one enumeration."""
 
     UNSPECIFIED = 0
     FIELD_INVALID = 1
+    MESSAGE_MALFORMED = 2
+    FRAME_TOO_LARGE = 3
+    UNAUTHENTICATED = 4
+    SIGNATURE_INVALID = 5
+    TIMESTAMP_OUT_OF_WINDOW = 6
+    NONCE_REUSED = 7
+    NONCE_CACHE_FULL = 8
+    KEY_REVOKED = 9
+    KEY_EXPIRED = 10
+    ADDRESS_NOT_ALLOWED = 11
+    TOKEN_INVALID = 12
+    TOKEN_EXPIRED = 13
+    SCOPE_MISSING = 14
+    RATE_LIMITED = 15
+    OVERLOADED = 16
+    DEADLINE_PASSED = 17
+    NOT_SERVING = 18
     KEY_LIMIT = 19
+    SCOPE_NOT_GRANTABLE = 20
+    INTERNAL = 21
     ACCOUNT_NOT_FOUND = 30
     INSTRUMENT_NOT_FOUND = 31
     ORDER_NOT_FOUND = 32
     ASSET_NOT_FOUND = 33
     KEY_NOT_FOUND = 34
     ALREADY_EXISTS = 35
+    SEQUENCE_OUT_OF_RANGE = 36
+    METHOD_NOT_FOUND = 37
+    CLIENT_ORDER_ID_REUSED = 40
+    ID_CAPACITY_REACHED = 41
+    REQUEST_ID_REUSED = 42
     PRICE_OFF_TICK = 50
     QUANTITY_OFF_LOT = 51
     QUANTITY_OUT_OF_RANGE = 52
@@ -126,6 +148,7 @@ class Reason(enum.IntEnum):
     PRICE_OUT_OF_BAND = 65
     OPEN_ORDER_LIMIT = 66
     TRADING_DISABLED = 67
+    ORDER_CLOSED = 70
     QUANTITY_BELOW_FILLED = 71
     ORDER_NOT_AMENDABLE = 72
     USER_CANCELED = 80
@@ -140,3 +163,7 @@ class Reason(enum.IntEnum):
     ADMIN_CANCELED = 89
     KILL_SWITCH = 90
     REPRICED = 91
+    SLOW_CONSUMER = 100
+    STREAM_LIFETIME = 101
+    SERVER_DRAINING = 102
+    CREDENTIAL_ENDED = 103
