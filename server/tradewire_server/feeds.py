@@ -1,9 +1,11 @@
-"""Feeds: gapless numbered sequences of public messages, and the chunks in which they are stored and sent.
+"""Feeds: gapless numbered sequences of public messages, and the chunks in which they are stored and
+sent.
 
-A feed is named by its kind and a key (an account or a symbol) and numbers its entries 1, 2, 3, ... without
-a gap. A chunk holds consecutive entries. Its bytes are length-delimited protobuf entries of field 1 (0x0A,
-varint length, message), so that chunks joined end to end are themselves a valid serialised message of the
-form `{repeated X items = 1;}`: what was encoded once is stored, replayed and sent without being parsed.
+A feed is named by its kind and a key (an account or a symbol) and numbers its entries 1, 2, 3, ...
+without a gap. A chunk holds consecutive entries. Its bytes are length-delimited protobuf entries of
+field 1 (0x0A, varint length, message), so that chunks joined end to end are themselves a valid
+serialised message of the form `{repeated X items = 1;}`: what was encoded once is stored, replayed
+and sent without being parsed.
 
 The journal and the streams both import this module, and never each other.
 """
@@ -71,7 +73,8 @@ def split(data: bytes) -> list[bytes]:
 
 
 def cut(data: bytes, first: int, after: int) -> bytes:
-    """Drop the entries with a number of at most `after` from entries that begin with number `first`.
+    """Drop the entries with a number of at most `after` from entries that begin with number
+    `first`.
 
     Raises:
         EntriesError: the bytes are not whole entries, or fewer than are to be dropped.
@@ -80,6 +83,30 @@ def cut(data: bytes, first: int, after: int) -> bytes:
     for _ in range(first, after + 1):
         _, position = _bounds(data, position)
     return data[position:] if position else data
+
+
+def rest(chunk: FeedChunk, *, after: int) -> FeedChunk:
+    """Return the part of a chunk after a number, which lies within it or before it."""
+    if after < chunk.first:
+        return chunk
+    return chunk._replace(first=after + 1, data=cut(chunk.data, chunk.first, after))
+
+
+def divide(chunk: FeedChunk, *, bytes_max: int) -> list[FeedChunk]:
+    """Divide a chunk into consecutive ones of at most `bytes_max` bytes, or of one longer entry."""
+    data = chunk.data
+    if len(data) <= bytes_max:
+        return [chunk]
+    pieces = []
+    first, begin, position = chunk.first, 0, 0
+    for number in range(chunk.first, chunk.last + 1):
+        _, end = _bounds(data, position)
+        if end - begin > bytes_max and position > begin:
+            pieces.append(FeedChunk(chunk.kind, chunk.key, first, number - 1, data[begin:position]))
+            first, begin = number, position
+        position = end
+    pieces.append(FeedChunk(chunk.kind, chunk.key, first, chunk.last, data[begin:]))
+    return pieces
 
 
 def _bounds(data: bytes, position: int) -> tuple[int, int]:
