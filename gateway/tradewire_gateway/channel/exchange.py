@@ -52,7 +52,8 @@ class Latch(Generic[T]):
 
     def __init__(self) -> None:
         self.value: T | None = None
-        self._waiters: list[asyncio.Future[None]] = []
+        # A dictionary for its order; waiters that give up are taken out.
+        self._waiters: dict[asyncio.Future[None], None] = {}
 
     def set(self, value: T) -> None:
         self.value = value
@@ -63,8 +64,11 @@ class Latch(Generic[T]):
     async def wait(self) -> T:
         while self.value is None:
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            await waiter
+            self._waiters[waiter] = None
+            try:
+                await waiter
+            finally:
+                self._waiters.pop(waiter, None)
         return self.value
 
 
@@ -302,8 +306,8 @@ class Exchange:
         self._on_settled(self)
 
     def _cancel_handler(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
+        assert self.task is not None, "a call without a task has been ended by the server"
+        self.task.cancel()
 
     def _thaw_response(self, frame: Frame) -> Any:
         try:

@@ -1,7 +1,7 @@
 """A gRPC channel to a server in the same event loop: no socket, no serialisation, same answers.
 
 Gateways are written against generated stubs and a channel. Over this channel a call runs the very
-handlers and interceptors of the network server, for about a twentieth of the cost.
+handlers and interceptors of the network server, for less than a tenth of the cost.
 `add_XServicer_to_server` takes an `InProcessServer`, a stub takes an `InProcessChannel`, and what
 either observes is what grpc.aio would have shown it.
 
@@ -15,16 +15,15 @@ Theory of operation
   the caller's.
 - Messages are copied when they are sent (`isolation`); metadata is checked and normalised
   (`metadata`).
-- Each direction of a stream holds 16 messages at most (the network counts 64 KiB of bytes), then
-  the writer waits.
+- Each direction of a stream holds 16 messages at most, then the writer waits. (The network counts
+  bytes, and lets a fast connection have megabytes under way.)
 - A deadline is one timer of the event loop. It ends the call at the client and cancels the handler,
   as does `cancel`.
 
 Deliberately left out
-- Limits on message size, compression, keepalive, `wait_for_ready`, retries: there is no transport
-  to protect.
-- Client interceptors, and call credentials, which need a secure transport: both are refused, not
-  ignored.
+- Limits on message size, compression, keepalive, retries: there is no transport to protect or to
+  mend. `compression` and `wait_for_ready` are accepted and have no effect; `channel_ready` waits.
+- Client interceptors, and call credentials, which need a secure transport: refused, not ignored.
 - Synchronous handlers: a thread per call would undo what this channel is for.
 
 Where it differs from grpcio 1.85 on the network, knowingly
@@ -40,7 +39,8 @@ Where it differs from grpcio 1.85 on the network, knowingly
   (here INTERNAL), or takes one request and gets none (here INTERNAL).
 - A write after the server has ended a call whose responses are still unread is dropped; grpc.aio
   replaces the call's true status by INTERNAL. The details of a passed deadline are always "Deadline
-  Exceeded", and a server that is not running is UNAVAILABLE in other words.
+  Exceeded", a server that is not running is UNAVAILABLE in other words, and `user-agent` says
+  "(in-process)".
 - A call with a stream of responses that is dropped is cancelled at once; grpc.aio means to, but
   rarely does.
 """

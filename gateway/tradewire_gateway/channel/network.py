@@ -4,8 +4,9 @@ Prices, orders and credentials do not travel readable: without credentials only 
 interface and unix sockets are reached, unless plaintext is allowed explicitly.
 
 Keepalive finds out that a peer has vanished without a word. A server that does not expect the
-pings takes them for an attack and closes the connection, so it must be built with
-`grpc.http2.min_ping_interval_without_data_ms` no greater than the interval here.
+pings takes them for an attack and ends the connection ("too_many_pings"), quiet streams and all:
+it must be built with `grpc.http2.min_ping_interval_without_data_ms` below the interval here, for
+gRPC's own default is five minutes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import grpc
 import grpc.aio
@@ -80,8 +81,7 @@ def is_local(target: str) -> bool:
         return all(_is_loopback(_host(address)) for address in rest.split(","))
     if target.startswith("dns:"):
         # dns:host:port or dns://resolver/host:port
-        rest = unquote(urlsplit(target).path).removeprefix("/")
-        return _is_loopback(_host(rest))
+        return _is_loopback(_host(urlsplit(target).path.removeprefix("/")))
     return "://" not in target and _is_loopback(_host(target))
 
 
