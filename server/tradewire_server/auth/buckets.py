@@ -47,8 +47,8 @@ EXEMPT = LimitState(_EXEMPT_SCOPE, 0, 0, 0, 0, allowed=True)
 class GcraTable:
     """Bounded map from a subject to the time at which its bucket is full.
 
-    The heap holds each subject once, under a time that may be too early because it is not updated
-    on use; whoever looks for a full bucket corrects it.
+    The heap holds each subject once, under a time that is not updated on use and may be too early;
+    whoever looks for a full bucket corrects it.
     """
 
     def __init__(self, subjects_max: int) -> None:
@@ -59,10 +59,19 @@ class GcraTable:
     def __len__(self) -> int:
         return len(self._full_at_ns)
 
-    def backlog_ns(self, subject: str, now_ns: int) -> int:
-        """Return the time until the subject's bucket is full; 0 without state."""
+    def backlog_ns(self, subject: str, capacity_ns: int, *, now_ns: int) -> int:
+        """Return the time until the subject's bucket is full; 0 without state.
+
+        More than the capacity means that the clock was set back. Then the bucket counts as empty
+        as of now, else its subject would be refused until the clock is where it was.
+        """
         full_at_ns = self._full_at_ns.get(subject)
-        return full_at_ns - now_ns if full_at_ns is not None and full_at_ns > now_ns else 0
+        if full_at_ns is None or full_at_ns <= now_ns:
+            return 0
+        if full_at_ns - now_ns > capacity_ns:
+            self._full_at_ns[subject] = now_ns + capacity_ns
+            return capacity_ns
+        return full_at_ns - now_ns
 
     def has_room(self, subject: str, now_ns: int) -> bool:
         """Say whether the subject's state can be kept, dropping a full bucket for it if need be."""

@@ -19,15 +19,16 @@ Rules:
 - Bans (see `bans`) stop everything but what reduces risk.
 - Bans and buckets are in memory and end with the process.
 
-Accounts may be exempt, or have limits of their own.
+Accounts may be exempt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from tradewire_server.auth.bans import Bans
-from tradewire_server.auth.buckets import EXEMPT, Bucket, GcraTable, LimitState, to_ms
+from tradewire_server.auth.buckets import EXEMPT, Bucket, GcraTable, LimitScope, LimitState, to_ms
 from tradewire_server.auth.errors import Exhausted, Reason
 from tradewire_server.auth.limit_policy import Gcra, LimitPolicy
 
@@ -35,30 +36,28 @@ from tradewire_server.auth.limit_policy import Gcra, LimitPolicy
 _TABLE_FULL_RETRY_MS = 1_000
 
 
+class LimitReport(NamedTuple):
+    """One limit of a caller and what is left of it, for GetLimits."""
+
+    scope: LimitScope
+    rate: Gcra
+    reserve: int
+    remaining: int
+    reset_ms: int
+
+
 class Limiter:
     """Takes weights from buckets; one per server."""
 
     def __init__(self, policy: LimitPolicy) -> None:
         self.policy = policy
-        self._rates: dict[str, Gcra] = {
-            "key": policy.key,
-            "account": policy.account,
-            "address": policy.address,
+        self._meters: dict[LimitScope, _Meter] = {
+            "key": _Meter(policy.key, policy),
+            "account": _Meter(policy.account, policy),
+            "address": _Meter(policy.address, policy),
         }
-        self._tables = {scope: GcraTable(policy.subjects_max) for scope in self._rates}
-        self._account_rates: dict[str, Gcra] = {}
         self._exempt_accounts: set[str] = set()
         self._bans = Bans(policy)
-
-    def set_account_rate(self, account: str, rate: Gcra | None) -> None:
-        """Give an account a limit of its own, or with None the published one again.
-
-        Its keys are limited by the greater of this and the published limit of a key.
-        """
-        if rate is None:
-            self._account_rates.pop(account, None)
-        else:
-            self._account_rates[account] = rate
 
     def set_exempt(self, account: str, exempt: bool) -> None:
         """Exempt an account from all limits of this class, or no longer."""
@@ -77,43 +76,70 @@ class Limiter:
         """Take `weight` from all buckets, or from none when one has not enough.
 
         A call that reduces risk may use the reserve and is not subject to bans. Weight 0 is never
-        refused but for a ban.
+        refused but for a ban. Without buckets nothing limits the call.
         """
-        assert buckets, "a call is limited by something"
-        if self._exempt_accounts and self._is_exempt(buckets):
+        if not buckets or (self._exempt_accounts and self._is_exempt(buckets)):
             return EXEMPT
         if not reduces_risk:
             ban = self._bans.check(buckets, now_ns)
             if ban is not None:
                 return ban
-        states = []
+        tightest: tuple[int, Bucket, int, int] | None = None
         charges = []
         for bucket in buckets:
-            rate = self._rate(bucket, buckets)
-            backlog_ns = self._tables[bucket.scope].backlog_ns(bucket.subject, now_ns)
-            state = _measure(
-                rate,
-                scope=bucket.scope,
-                backlog_ns=backlog_ns,
-                weight=weight,
-                reserve_percent=0 if reduces_risk else self.policy.reserve_percent,
-            )
-            if state.allowed and weight and not self._has_room(bucket, now_ns):
-                state = _table_full(state)
-            states.append(state)
-            charges.append(now_ns + backlog_ns + weight * rate.interval_ns)
-        refused = [state for state in states if not state.allowed]
-        if refused:
-            self._bans.count_refusal(buckets, now_ns)
-            return max(refused, key=_retry_after)
+            meter = self._meters[bucket.scope]
+            limit = meter.limit if reduces_risk else meter.limit_of_risk
+            interval_ns = meter.rate.interval_ns
+            backlog_ns = meter.backlog_ns(bucket.subject, now_ns) + weight * interval_ns
+            left_ns = limit * interval_ns - backlog_ns
+            if weight and left_ns < 0:
+                return self._refuse(
+                    buckets, weight=weight, now_ns=now_ns, reduces_risk=reduces_risk
+                )
+            if weight and not meter.table.has_room(bucket.subject, now_ns):
+                self._bans.count_refusal(buckets, now_ns)
+                return LimitState(bucket.scope, limit, 0, 0, _TABLE_FULL_RETRY_MS, False)
+            remaining = left_ns // interval_ns
+            if tightest is None or remaining < tightest[0]:
+                tightest = (remaining, bucket, limit, backlog_ns)
+            charges.append((meter.table, bucket.subject, now_ns + backlog_ns))
         if weight:
-            for bucket, full_at_ns in zip(buckets, charges, strict=True):
-                self._tables[bucket.scope].store(bucket.subject, full_at_ns, now_ns=now_ns)
-        return min(states, key=_remaining)
+            for table, subject, full_at_ns in charges:
+                table.store(subject, full_at_ns, now_ns=now_ns)
+        assert tightest is not None, "there is a bucket"
+        remaining, bucket, limit, backlog_ns = tightest
+        return LimitState(bucket.scope, limit, max(remaining, 0), to_ms(backlog_ns), 0, True)
 
-    def peek(self, buckets: Sequence[Bucket], *, now_ns: int) -> LimitState:
-        """Return the state without taking anything, for GetLimits."""
-        return self.take(buckets, weight=0, now_ns=now_ns)
+    def report(self, buckets: Sequence[Bucket], *, now_ns: int) -> tuple[LimitReport, ...]:
+        """Return all limits of a caller without taking anything, for GetLimits."""
+        reports = []
+        for bucket in buckets:
+            meter = self._meters[bucket.scope]
+            backlog_ns = meter.backlog_ns(bucket.subject, now_ns)
+            reports.append(
+                LimitReport(
+                    scope=bucket.scope,
+                    rate=meter.rate,
+                    reserve=meter.limit - meter.limit_of_risk,
+                    remaining=(meter.rate.capacity_ns - backlog_ns) // meter.rate.interval_ns,
+                    reset_ms=to_ms(backlog_ns),
+                )
+            )
+        return tuple(reports)
+
+    def _refuse(
+        self, buckets: Sequence[Bucket], *, weight: int, now_ns: int, reduces_risk: bool
+    ) -> LimitState:
+        """Count a refusal and return the state of the bucket for which to wait longest."""
+        self._bans.count_refusal(buckets, now_ns)
+        refusals = []
+        for bucket in buckets:
+            meter = self._meters[bucket.scope]
+            limit = meter.limit if reduces_risk else meter.limit_of_risk
+            refusal = meter.refusal(bucket, limit=limit, weight=weight, now_ns=now_ns)
+            if refusal is not None:
+                refusals.append(refusal)
+        return max(refusals, key=_retry_after)
 
     def _is_exempt(self, buckets: Sequence[Bucket]) -> bool:
         return any(
@@ -121,26 +147,38 @@ class Limiter:
             for bucket in buckets
         )
 
-    def _has_room(self, bucket: Bucket, now_ns: int) -> bool:
-        return self._tables[bucket.scope].has_room(bucket.subject, now_ns)
 
-    def _rate(self, bucket: Bucket, buckets: Sequence[Bucket]) -> Gcra:
-        published = self._rates[bucket.scope]
-        if not self._account_rates:
-            return published
-        own = next(
-            (
-                self._account_rates.get(other.subject)
-                for other in buckets
-                if other.scope == "account"
-            ),
-            None,
+class _Meter:
+    """What all buckets of one scope have in common, and their state."""
+
+    __slots__ = ("limit", "limit_of_risk", "rate", "table")
+
+    def __init__(self, rate: Gcra, policy: LimitPolicy) -> None:
+        self.rate = rate
+        self.limit = rate.burst
+        self.limit_of_risk = rate.burst - rate.burst * policy.reserve_percent // 100
+        self.table = GcraTable(policy.subjects_max)
+
+    def backlog_ns(self, subject: str, now_ns: int) -> int:
+        return self.table.backlog_ns(subject, self.rate.capacity_ns, now_ns=now_ns)
+
+    def refusal(self, bucket: Bucket, *, limit: int, weight: int, now_ns: int) -> LimitState | None:
+        """Return what to say when this bucket refuses, or None when it does not."""
+        interval_ns = self.rate.interval_ns
+        backlog_ns = self.backlog_ns(bucket.subject, now_ns)
+        usable_ns = limit * interval_ns
+        missing_ns = backlog_ns + weight * interval_ns - usable_ns
+        if missing_ns <= 0:
+            return None
+        return LimitState(
+            scope=bucket.scope,
+            limit=limit,
+            remaining=max(usable_ns - backlog_ns, 0) // interval_ns,
+            reset_ms=to_ms(backlog_ns),
+            # More than the limit at once never passes; then it is the time until it is whole.
+            retry_after_ms=to_ms(min(missing_ns, backlog_ns)) or 1,
+            allowed=False,
         )
-        if own is None or bucket.scope == "address":
-            return published
-        if bucket.scope == "account":
-            return own
-        return min(own, published, key=_interval)
 
 
 def rate_limited(state: LimitState, *, weight: int = 1) -> Exhausted:
@@ -165,43 +203,5 @@ def rate_limited(state: LimitState, *, weight: int = 1) -> Exhausted:
     )
 
 
-def _measure(
-    rate: Gcra, *, scope: str, backlog_ns: int, weight: int, reserve_percent: int
-) -> LimitState:
-    limit = rate.burst - rate.burst * reserve_percent // 100
-    usable_ns = limit * rate.interval_ns
-    wanted_ns = backlog_ns + weight * rate.interval_ns
-    if weight == 0 or wanted_ns <= usable_ns:
-        return LimitState(
-            scope=scope,
-            limit=limit,
-            remaining=max(usable_ns - wanted_ns, 0) // rate.interval_ns,
-            reset_ms=to_ms(wanted_ns),
-            retry_after_ms=0,
-            allowed=True,
-        )
-    return LimitState(
-        scope=scope,
-        limit=limit,
-        remaining=max(usable_ns - backlog_ns, 0) // rate.interval_ns,
-        reset_ms=to_ms(backlog_ns),
-        # More than the limit at once never passes; then it is the time until the bucket is full.
-        retry_after_ms=to_ms(min(wanted_ns - usable_ns, backlog_ns)) or 1,
-        allowed=False,
-    )
-
-
-def _table_full(state: LimitState) -> LimitState:
-    return state._replace(remaining=0, retry_after_ms=_TABLE_FULL_RETRY_MS, allowed=False)
-
-
 def _retry_after(state: LimitState) -> int:
     return state.retry_after_ms
-
-
-def _remaining(state: LimitState) -> int:
-    return state.remaining
-
-
-def _interval(rate: Gcra) -> int:
-    return rate.interval_ns

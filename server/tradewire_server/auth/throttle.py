@@ -85,7 +85,11 @@ class SignInThrottle:
 
 
 def _check(table: GcraTable, subject: str, *, rate: Gcra, now_ns: int) -> None:
-    wait_ns = table.backlog_ns(subject, now_ns) + rate.interval_ns - rate.capacity_ns
+    wait_ns = (
+        table.backlog_ns(subject, rate.capacity_ns, now_ns=now_ns)
+        + rate.interval_ns
+        - rate.capacity_ns
+    )
     if wait_ns > 0:
         raise Exhausted(
             Reason.RATE_LIMITED,
@@ -100,7 +104,10 @@ def _check(table: GcraTable, subject: str, *, rate: Gcra, now_ns: int) -> None:
 def _count(table: GcraTable, subject: str, *, rate: Gcra, now_ns: int) -> None:
     if table.has_room(subject, now_ns):
         # Calls that were checked together may fail together: the wait stays within the bucket.
-        backlog_ns = min(table.backlog_ns(subject, now_ns) + rate.interval_ns, rate.capacity_ns)
+        backlog_ns = min(
+            table.backlog_ns(subject, rate.capacity_ns, now_ns=now_ns) + rate.interval_ns,
+            rate.capacity_ns,
+        )
         table.store(subject, now_ns + backlog_ns, now_ns=now_ns)
 
 
