@@ -1,0 +1,131 @@
+"""Unary calls: token in, errors of the tree out, repeated where that is safe."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import grpc
+import grpc.aio
+
+from tradewire_client._errors import (
+    ClientClosed,
+    Refused,
+    TradewireError,
+    Unavailable,
+    error_of_call,
+    needs_sign_in,
+)
+from tradewire_client._retry import Effect, NotSent, Retrier, Work
+from tradewire_client._values import RateLimit
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Metadata: TypeAlias = "Sequence[tuple[str, str]]"
+
+# Signing in again helps once; a second refusal of a fresh token is an answer.
+_SIGN_INS_MAX = 2
+_RATE_LIMIT_HEADERS = ("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
+
+
+class Authority(Protocol):
+    """Where calls get their credential from."""
+
+    async def authorization(self) -> Metadata:
+        """Return the metadata that authorises a call, empty without a key."""
+
+    def invalidate(self, authorization: Metadata) -> None:
+        """Forget this credential: the venue did not take it."""
+
+
+class Caller:
+    """Performs unary calls of one client."""
+
+    def __init__(self, authority: Authority, retrier: Retrier) -> None:
+        self._authority = authority
+        self._retrier = retrier
+        self.rate_limit: RateLimit | None = None
+
+    async def call(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        *,
+        effect: Effect = Effect.NONE,
+        client_order_id: str = "",
+    ) -> Response:
+        """Call a method until it is answered, within the bounds of the retry policy.
+
+        Raises:
+            TradewireError: see the tree in `_errors`.
+        """
+        work = Work(
+            name=type(request).__name__.removesuffix("Request"),
+            effect=effect,
+            client_order_id=client_order_id,
+        )
+
+        async def attempt(seconds: float) -> Response:
+            return await self._signed_in(method, request, seconds)
+
+        return await self._retrier.run(work, attempt)
+
+    async def _signed_in(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        seconds: float,
+    ) -> Response:
+        for last in (False,) * (_SIGN_INS_MAX - 1) + (True,):
+            try:
+                metadata = await self._authority.authorization()
+            except TradewireError as error:
+                raise NotSent(error) from error
+            try:
+                response, headers = await perform(method, request, seconds, metadata)
+            except Refused as error:
+                if last or not needs_sign_in(error):
+                    raise
+                # Refused at the door: nothing happened, so this is no repetition.
+                self._authority.invalidate(metadata)
+            else:
+                self._note_rate_limit(headers)
+                return response
+        raise AssertionError("the loop ends by return or raise")
+
+    def _note_rate_limit(self, headers: dict[str, str]) -> None:
+        limit, remaining, reset = (headers.get(name, "") for name in _RATE_LIMIT_HEADERS)
+        if limit.isdecimal() and remaining.isdecimal() and reset.isdecimal():
+            self.rate_limit = RateLimit(
+                limit=int(limit), remaining=int(remaining), reset_ms=int(reset) * 1000
+            )
+
+
+async def perform(
+    method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+    request: Request,
+    seconds: float,
+    metadata: Metadata = (),
+) -> tuple[Response, dict[str, str]]:
+    """Make one attempt; return the response and the initial metadata.
+
+    Raises:
+        TradewireError: the call failed.
+    """
+    try:
+        call: Any = method(request, timeout=seconds, metadata=tuple(metadata))
+        response: Response = await call
+        headers = await call.initial_metadata()
+    except grpc.aio.AioRpcError as error:
+        raise error_of_call(error) from error
+    except grpc.aio.UsageError as error:
+        raise ClientClosed("the client is closed") from error
+    except asyncio.CancelledError as error:
+        # gRPC raises this as well when the channel is closed under a call, but then nobody asked
+        # this task to end.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise Unavailable("the client was closed during the call") from error
+    return response, {key: value for key, value in headers or () if isinstance(value, str)}
