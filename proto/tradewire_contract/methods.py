@@ -1,0 +1,86 @@
+"""The methods of the contract with their annotations: scope, weight, names on other protocols."""
+
+from functools import cache
+from typing import NamedTuple
+
+from google.protobuf.descriptor import Descriptor, FileDescriptor, MethodDescriptor
+from tradewire.v1 import (
+    account_service_pb2,
+    admin_service_pb2,
+    execution_service_pb2,
+    key_service_pb2,
+    market_data_service_pb2,
+    options_pb2,
+    order_service_pb2,
+    session_service_pb2,
+)
+
+SERVICE_FILES: tuple[FileDescriptor, ...] = (
+    order_service_pb2.DESCRIPTOR,
+    execution_service_pb2.DESCRIPTOR,
+    market_data_service_pb2.DESCRIPTOR,
+    account_service_pb2.DESCRIPTOR,
+    key_service_pb2.DESCRIPTOR,
+    session_service_pb2.DESCRIPTOR,
+    admin_service_pb2.DESCRIPTOR,
+)
+
+
+class ContractError(Exception):
+    """The contract breaks one of its own rules: the server does not start with it."""
+
+
+class Method(NamedTuple):
+    """A method: its gRPC path, its messages and what the contract says about it."""
+
+    path: str
+    service: str
+    name: str
+    scope: str
+    weight: int
+    idempotent: bool
+    reduces_risk: bool
+    json_rpc: str
+    fix_request: str
+    fix_reply: tuple[str, ...]
+    client_streaming: bool
+    server_streaming: bool
+    request: Descriptor
+    response: Descriptor
+
+
+@cache
+def methods() -> dict[str, Method]:
+    """Return every method by its gRPC path.
+
+    Raises ContractError when a method has no scope or no weight: nothing is open by omission.
+    """
+    found = [
+        _read(service.full_name, method)
+        for file in SERVICE_FILES
+        for service in file.services_by_name.values()
+        for method in service.methods
+    ]
+    return {method.path: method for method in found}
+
+
+def _read(service: str, method: MethodDescriptor) -> Method:
+    rule = method.GetOptions().Extensions[options_pb2.method]
+    if rule.scope == options_pb2.SCOPE_UNSPECIFIED or not rule.HasField("weight"):
+        raise ContractError(f"{service}.{method.name} has no scope or no weight")
+    return Method(
+        path=f"/{service}/{method.name}",
+        service=service,
+        name=method.name,
+        scope=options_pb2.Scope.Name(rule.scope).removeprefix("SCOPE_").lower(),
+        weight=rule.weight,
+        idempotent=rule.idempotent,
+        reduces_risk=rule.reduces_risk,
+        json_rpc=rule.json_rpc,
+        fix_request=rule.fix_request,
+        fix_reply=tuple(rule.fix_reply),
+        client_streaming=method.client_streaming,
+        server_streaming=method.server_streaming,
+        request=method.input_type,
+        response=method.output_type,
+    )

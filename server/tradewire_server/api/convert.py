@@ -1,0 +1,190 @@
+"""From the contract's requests to the engine's commands. Field rules have been checked before."""
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from tradewire.v1 import admin_service_pb2, market_pb2, order_service_pb2
+
+from tradewire_server.api.encode import NS_PER_S, PERCENT_DECIMALS, RATE_DECIMALS
+from tradewire_server.api.errors import make_error
+from tradewire_server.engine.commands import (
+    AmendOrder,
+    CancelAllOrders,
+    CancelOrder,
+    PlaceOrder,
+)
+from tradewire_server.engine.decimals import normalize_decimal, parse_decimal
+from tradewire_server.engine.instrument import Instrument
+from tradewire_server.engine.vocabulary import (
+    InstrumentStatus,
+    OrderType,
+    PostOnly,
+    Reason,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
+
+SIDES = {int(side): side for side in Side}
+TYPES = {int(order_type): order_type for order_type in OrderType}
+TIMES_IN_FORCE = {int(value): value for value in TimeInForce}
+POST_ONLY = {int(value): value for value in PostOnly}
+SELF_TRADE_PREVENTION = {int(value): value for value in SelfTradePrevention}
+TIME_IN_FORCE_DEFAULTS = {OrderType.LIMIT: TimeInForce.GTC, OrderType.MARKET: TimeInForce.IOC}
+
+
+def time_ns(time: Timestamp) -> int:
+    """Return a Timestamp in nanoseconds."""
+    return time.seconds * NS_PER_S + time.nanos
+
+
+def place_command(
+    request: order_service_pb2.PlaceOrderRequest, account: str, connection: str
+) -> PlaceOrder:
+    """Return the command of a PlaceOrderRequest; `connection` is set for cancel on disconnect."""
+    order_type = TYPES[request.type]
+    tif = TIMES_IN_FORCE.get(request.time_in_force)
+    return PlaceOrder(
+        account,
+        request.client_order_id,
+        request.symbol,
+        SIDES[request.side],
+        order_type,
+        TIME_IN_FORCE_DEFAULTS[order_type] if tif is None else tif,
+        normalize_decimal(request.quantity) if request.HasField("quantity") else "",
+        normalize_decimal(request.quote_quantity) if request.HasField("quote_quantity") else "",
+        normalize_decimal(request.price) if request.HasField("price") else "",
+        time_ns(request.expire_time) if request.HasField("expire_time") else 0,
+        POST_ONLY[request.post_only],
+        SELF_TRADE_PREVENTION[request.self_trade_prevention],
+        connection,
+    )
+
+
+def amend_command(request: order_service_pb2.AmendOrderRequest, account: str) -> AmendOrder:
+    """Return the command of an AmendOrderRequest."""
+    return AmendOrder(
+        account,
+        request.client_order_id,
+        int(request.order_id or 0),
+        request.original_client_order_id,
+        normalize_decimal(request.quantity) if request.HasField("quantity") else "",
+        normalize_decimal(request.price) if request.HasField("price") else "",
+    )
+
+
+def cancel_command(request: order_service_pb2.CancelOrderRequest, account: str) -> CancelOrder:
+    """Return the command of a CancelOrderRequest."""
+    return CancelOrder(
+        account,
+        request.client_order_id,
+        int(request.order_id or 0),
+        request.original_client_order_id,
+    )
+
+
+def cancel_all_command(
+    request: order_service_pb2.CancelAllOrdersRequest, account: str
+) -> CancelAllOrders:
+    """Return the command of a CancelAllOrdersRequest."""
+    return CancelAllOrders(account, request.symbol, SIDES.get(request.side))
+
+
+def rate(text: str, field: str) -> int:
+    """Return a fee rate in units of 1e-7.
+
+    Raises ApiError when it has more decimals.
+    """
+    return _scaled(text, RATE_DECIMALS, field)
+
+
+def _scaled(text: str, decimals: int, field: str) -> int:
+    value = _decimal(text, decimals, field)
+    if value is None:
+        raise make_error(
+            Reason.FIELD_INVALID, f"{field} has more than {decimals} decimals", field=field
+        )
+    return value
+
+
+def _decimal(text: str, decimals: int, field: str) -> int | None:
+    whole, point, fraction = text.partition(".")
+    if not (whole.isascii() and whole.isdigit()) or (
+        point and not (fraction.isascii() and fraction.isdigit())
+    ):
+        raise make_error(
+            Reason.FIELD_INVALID, f"{field} must be a decimal such as 0.01", field=field
+        )
+    if len(whole) > 18 or len(fraction) > 18:
+        raise make_error(Reason.FIELD_INVALID, f"{field} has too many digits", field=field)
+    return parse_decimal(text, decimals)
+
+
+def _size(text: str, field: str) -> tuple[int, int]:
+    """Return a step as (units, decimals): `0.05` is (5, 2)."""
+    _decimal(text, 18, field)
+    text = normalize_decimal(text)
+    decimals = len(text.partition(".")[2])
+    units = parse_decimal(text, decimals)
+    if not units:
+        raise make_error(Reason.FIELD_INVALID, f"{field} must be above zero", field=field)
+    return units, decimals
+
+
+def instrument_of(message: market_pb2.Instrument, assets: dict[str, int]) -> Instrument:
+    """Return the instrument that a CreateInstrumentRequest describes.
+
+    Raises ApiError, naming the field, when it cannot be one.
+    """
+    for asset, field in ((message.base_asset, "base_asset"), (message.quote_asset, "quote_asset")):
+        if asset not in assets:
+            raise make_error(
+                Reason.ASSET_NOT_FOUND, f"there is no asset {asset}", field=f"instrument.{field}"
+            )
+    if message.symbol != f"{message.base_asset}-{message.quote_asset}":
+        raise make_error(
+            Reason.FIELD_INVALID,
+            f"symbol must be {message.base_asset}-{message.quote_asset}",
+            field="instrument.symbol",
+        )
+    base, quote = assets[message.base_asset], assets[message.quote_asset]
+    tick_units, tick_decimals = _size(message.tick_size, "instrument.tick_size")
+    lot_units, lot_decimals = _size(message.lot_size, "instrument.lot_size")
+
+    def lots(text: str, field: str) -> int:
+        value, rest = divmod(_scaled(text, lot_decimals, field), lot_units)
+        if rest:
+            raise make_error(
+                Reason.FIELD_INVALID, f"{field} must be a multiple of lot_size", field=field
+            )
+        return value
+
+    if message.status not in (0, *InstrumentStatus):
+        raise make_error(Reason.FIELD_INVALID, "status is not known", field="instrument.status")
+    return Instrument(
+        symbol=message.symbol,
+        base_asset=message.base_asset,
+        quote_asset=message.quote_asset,
+        base_precision=base,
+        quote_precision=quote,
+        tick_units=tick_units,
+        tick_decimals=tick_decimals,
+        lot_units=lot_units,
+        lot_decimals=lot_decimals,
+        minimum_quantity_lots=lots(message.minimum_quantity, "instrument.minimum_quantity"),
+        maximum_quantity_lots=lots(message.maximum_quantity, "instrument.maximum_quantity"),
+        minimum_notional=_scaled(message.minimum_notional, quote, "instrument.minimum_notional"),
+        maximum_notional=_scaled(message.maximum_notional, quote, "instrument.maximum_notional"),
+        price_band_ppm=_scaled(
+            message.price_band_percent or "0", PERCENT_DECIMALS, "instrument.price_band_percent"
+        ),
+        market_protection_ppm=_scaled(
+            message.market_protection_percent or "0",
+            PERCENT_DECIMALS,
+            "instrument.market_protection_percent",
+        ),
+        status=InstrumentStatus(message.status or InstrumentStatus.TRADING),
+    )
+
+
+def status_of(request: admin_service_pb2.SetInstrumentStatusRequest) -> InstrumentStatus:
+    """Return the status that a request asks for."""
+    return InstrumentStatus(request.status)

@@ -1,0 +1,187 @@
+"""The gRPC edge: one interceptor around every method of the contract.
+ In this order: authenticate, authorise by the contract's scope, limit by its weight, validate by
+its rules, then the servicer; then log and measure. A method that is not in the contract does not
+exist here, except the standard services that the listener names. The wrapped handler of a method is
+made once.
+
+EnterOrders is limited and validated per command by its servicer, with the same functions.
+"""
+
+import inspect
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Protocol, cast
+
+import grpc
+import grpc.aio
+from grpc_status import rpc_status
+from tradewire_contract import Method, methods
+
+from tradewire_server.api.admission import Admission, auth_error, validate
+from tradewire_server.api.call import Call, enter_call
+from tradewire_server.api.errors import ApiError, make_status
+from tradewire_server.api.wire import passing_bytes, tolerant
+from tradewire_server.auth.buckets import LimitState
+from tradewire_server.auth.errors import AuthError
+from tradewire_server.auth.limits import rate_limited
+from tradewire_server.engine.vocabulary import Reason
+from tradewire_server.sequencer import NotServing, Overloaded
+
+logger = logging.getLogger("tradewire.edge")
+
+Handler = grpc.RpcMethodHandler[Any, Any]
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Measure(Protocol):
+    """Takes what a finished call cost."""
+
+    def __call__(self, method: str, code: int, seconds: float, /) -> None: ...
+
+
+class Edge(grpc.aio.ServerInterceptor):
+    """See the module's docstring. `standard` are prefixes of services that need no admission."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        *,
+        services: frozenset[str],
+        standard: tuple[str, ...],
+        measure: Measure,
+    ) -> None:
+        self._admission = admission
+        self._standard = standard
+        self._measure = measure
+        self._methods = {
+            path: method for path, method in methods().items() if method.service in services
+        }
+        self._wrapped: dict[str, Handler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        """Return the handler of a call, wrapped."""
+        path = handler_call_details.method
+        wrapped = self._wrapped.get(path)
+        if wrapped is not None:
+            return wrapped
+        handler = await continuation(handler_call_details)
+        if handler is None or path.startswith(self._standard):
+            return handler
+        method = self._methods.get(path)
+        if method is None:
+            return None
+        wrapped = self._wrapped[path] = self._wrap(method, handler)
+        return wrapped
+
+    def _wrap(self, method: Method, handler: Handler) -> Handler:
+        serializer = passing_bytes(cast(Callable[[object], bytes], handler.response_serializer))
+        deserializer = tolerant(cast(Callable[[bytes], object], handler.request_deserializer))
+        if method.server_streaming:
+            behavior = handler.stream_stream if method.client_streaming else handler.unary_stream
+            assert inspect.isasyncgenfunction(behavior), f"{method.path} is an async generator"
+            stream = self._stream(method, behavior)
+            make = (
+                grpc.stream_stream_rpc_method_handler
+                if method.client_streaming
+                else grpc.unary_stream_rpc_method_handler
+            )
+            return make(stream, deserializer, serializer)
+        return grpc.unary_unary_rpc_method_handler(
+            self._unary(method, cast(Any, handler.unary_unary)),
+            deserializer,
+            serializer,
+        )
+
+    def _unary(
+        self, method: Method, behavior: Callable[[Any, Context], Awaitable[Any]]
+    ) -> Callable[[Any, Context], Awaitable[Any]]:
+        async def unary(request: Any, context: Context) -> Any:
+            started = time.perf_counter()
+            code = 0
+            try:
+                call = self._identify(method, context)
+                enter_call(call)
+                state = self._admission.limit(call, method)
+                if not state.is_exempt:
+                    await context.send_initial_metadata(limit_metadata(state))
+                if not state.allowed:
+                    raise rate_limited(state, weight=method.weight)
+                validate(request)
+                return await behavior(request, context)
+            except Exception as error:  # noqa: BLE001 - the outermost loop of a call
+                status = error_of(error, method).status
+                code = status.code
+                await context.abort_with_status(rpc_status.to_status(status))
+            finally:
+                self._measure(method.path, code, time.perf_counter() - started)
+
+        return unary
+
+    def _stream(
+        self, method: Method, behavior: Callable[[Any, Context], AsyncIterator[Any]]
+    ) -> Callable[[Any, Context], AsyncIterator[Any]]:
+        async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
+            started = time.perf_counter()
+            code = 0
+            try:
+                call = self._identify(method, context)
+                enter_call(call)
+                if not method.client_streaming:
+                    state = self._admission.limit(call, method)
+                    if not state.is_exempt:
+                        # With the status: nothing may precede an error before the first message.
+                        context.set_trailing_metadata(limit_metadata(state))
+                    if not state.allowed:
+                        raise rate_limited(state, weight=method.weight)
+                    validate(request)
+                async for message in behavior(request, context):
+                    yield message
+            except Exception as error:  # noqa: BLE001 - the outermost loop of a call
+                status = error_of(error, method).status
+                code = status.code
+                await context.abort_with_status(rpc_status.to_status(status))
+            finally:
+                self._measure(method.path, code, time.perf_counter() - started)
+
+        return stream
+
+    def _identify(self, method: Method, context: Context) -> Call:
+        return self._admission.identify(
+            method,
+            cast(Any, context.invocation_metadata()),
+            peer=context.peer(),
+            time_remaining_s=context.time_remaining(),
+        )
+
+
+def error_of(error: Exception, method: Method) -> ApiError:
+    """Return what the caller is told of an exception."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, AuthError):
+        return auth_error(error)
+    if isinstance(error, Overloaded):
+        return ApiError(make_status(Reason.OVERLOADED, "the venue's queue is full"))
+    if isinstance(error, NotServing):
+        return ApiError(make_status(Reason.NOT_SERVING, "the venue takes no commands now"))
+    if isinstance(error, grpc.aio.AbortError | grpc.aio.BaseError):
+        raise error
+    logger.exception("%s failed", method.path, exc_info=error)
+    return ApiError(make_status(Reason.INTERNAL, "the server broke one of its own rules"))
+
+
+def limit_metadata(state: LimitState) -> Sequence[tuple[str, str]]:
+    """Return the state of the tightest limit as the RateLimit headers say it (reset in seconds)."""
+    metadata = [
+        ("ratelimit-limit", str(state.limit)),
+        ("ratelimit-remaining", str(state.remaining)),
+        ("ratelimit-reset", str(-(-state.reset_ms // 1000))),
+    ]
+    if state.retry_after_ms:
+        metadata.append(("retry-after", str(-(-state.retry_after_ms // 1000))))
+    return tuple(metadata)

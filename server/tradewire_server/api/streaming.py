@@ -1,0 +1,253 @@
+"""The life of a server stream: batches, the end of the replay, heartbeats, and the end said in
+band.
+ All stream responses of the contract have the same shape (batch, snapshot, caught_up, heartbeat,
+closing) with the same field numbers; a test holds them to it. So one piece of code writes them all,
+as bytes: a batch is the stored bytes of its entries, never parsed.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from google.rpc import status_pb2
+from tradewire.v1 import order_service_pb2, stream_pb2
+
+from tradewire_server.api.admission import Admission, auth_error
+from tradewire_server.api.call import Call
+from tradewire_server.api.encode import (
+    balance_messages,
+    order_message,
+    position_messages,
+    timestamp,
+)
+from tradewire_server.api.errors import make_error, make_status
+from tradewire_server.api.venue import Venue
+from tradewire_server.api.wire import embed
+from tradewire_server.auth.errors import AuthError
+from tradewire_server.engine.vocabulary import Reason
+from tradewire_server.feeds import FeedChunk, FeedKind, split, wrap
+from tradewire_server.streams.inbox import CaughtUp, Closed, OutOfRange, TooManySubscriptions
+from tradewire_server.streams.subscription import Item, Overflow, Pushed, Subscription
+
+BATCH, SNAPSHOT, CAUGHT_UP, HEARTBEAT, CLOSING = 1, 2, 3, 4, 5
+HEARTBEAT_S = 10.0
+LIFETIME_NS = 24 * 3600 * 10**9
+CHECK_NS = 10**9
+FRAME_BYTES_MAX = 1 << 20
+PAGE_BYTES = 64 << 10
+
+
+class StreamEnd:
+    """How streams learn that they must end: their credential, their age."""
+
+    def __init__(self, admission: Admission, call: Call) -> None:
+        self._admission = admission
+        self._call = call
+        self._ends_ns = admission.clock_ns() + LIFETIME_NS
+
+    @contextlib.contextmanager
+    def watching(self, close: Callable[[Reason], None]) -> Iterator[None]:
+        """Close the stream at once when its key is revoked or its session ends."""
+        if self._call.caller is None:
+            yield
+            return
+        withdraw = self._admission.authenticator.watch(
+            self._call.caller, lambda: close(Reason.CREDENTIAL_ENDED)
+        )
+        try:
+            yield
+        finally:
+            withdraw()
+
+    def status(self) -> status_pb2.Status | None:
+        """Return why the stream must end now, None if it need not."""
+        now_ns = self._admission.clock_ns()
+        if now_ns >= self._ends_ns:
+            return make_status(Reason.STREAM_LIFETIME, "the stream is 24 hours old")
+        if self._call.caller is not None:
+            try:
+                self._admission.authenticator.recheck(self._call.caller, now_ns)
+            except AuthError as error:
+                return auth_error(error).status
+        return None
+
+
+CLOSING_TEXTS = {
+    Reason.CREDENTIAL_ENDED: "the key was revoked or the session ended",
+    Reason.SERVER_DRAINING: "the server is shutting down",
+    Reason.SLOW_CONSUMER: "the stream was not read fast enough",
+}
+
+
+def closing(status: status_pb2.Status, resume_after: int) -> bytes:
+    """Return the last message of a stream."""
+    message = stream_pb2.Closing(status=status, resume_after=resume_after)
+    return embed(CLOSING, message.SerializeToString())
+
+
+def closing_for(reason: object, resume_after: int) -> bytes:
+    """Return the last message of a stream that was closed from outside."""
+    if isinstance(reason, OutOfRange):
+        return closing(out_of_range(reason).status, resume_after)
+    if isinstance(reason, status_pb2.Status):
+        return closing(reason, resume_after)
+    assert isinstance(reason, Reason), f"{reason!r} does not say why a stream ends"
+    return closing(make_status(reason, CLOSING_TEXTS[reason]), resume_after)
+
+
+def caught_up(venue: Venue, sequence: int) -> bytes:
+    """Return the message that ends the replay."""
+    message = stream_pb2.CaughtUp(as_of_sequence=sequence, journal_id=venue.journal_id)
+    return embed(CAUGHT_UP, message.SerializeToString())
+
+
+def heartbeat(venue: Venue, sequence: int) -> bytes:
+    """Return the message of a quiet stream."""
+    message = stream_pb2.Heartbeat(time=timestamp(venue.clock_ns()), as_of_sequence=sequence)
+    return embed(HEARTBEAT, message.SerializeToString())
+
+
+def out_of_range(error: OutOfRange) -> Any:
+    """Return the error of a sequence that is not there."""
+    return make_error(
+        Reason.SEQUENCE_OUT_OF_RANGE,
+        f"after_sequence must be between {error.first - 1} and {error.last}",
+        field="after_sequence",
+        metadata={"first_available": str(error.first), "last_available": str(error.last)},
+    )
+
+
+async def open_feed(
+    venue: Venue, kind: FeedKind, account: str, *, after: int | None, snapshot: bool
+) -> tuple[Subscription, list[bytes]]:
+    """Return a subscription and the messages that come before it.
+
+    Raises ApiError when it cannot begin there.
+    """
+    first: list[bytes] = []
+    if snapshot:
+        if after is not None:
+            raise make_error(
+                Reason.FIELDS_CONFLICT, "snapshot is not for a resumed stream", field="snapshot"
+            )
+        message = account_snapshot(venue, account)
+        await venue.sequencer.settled()
+        first.append(embed(SNAPSHOT, message.SerializeToString()))
+        executions = kind is FeedKind.EXECUTIONS
+        after = message.as_of_sequence if executions else message.as_of_ledger_sequence
+    try:
+        return venue.hub.subscribe(kind, account, after, owner=account), first
+    except OutOfRange as error:
+        raise out_of_range(error) from error
+    except TooManySubscriptions as error:
+        raise make_error(Reason.RATE_LIMITED, str(error)) from error
+
+
+def feed_page(
+    venue: Venue, kind: FeedKind, key: str, *, after: int, size: int
+) -> tuple[bytes, int]:
+    """Return up to `size` entries after a number as the field of a response, and the last number
+    there is.
+
+    Reads the journal: to be called in a thread. Raises ApiError when nothing begins there.
+    """
+    first, last = venue.journal.feed_range(kind, key)
+    if not first - 1 <= after <= last:
+        raise out_of_range(OutOfRange(first, last))
+    entries: list[bytes] = []
+    position = after
+    while len(entries) < size and position < last:
+        chunks = venue.journal.read_feed(kind, key, after=position, max_bytes=PAGE_BYTES)
+        if not chunks:
+            break
+        for chunk in chunks:
+            entries += split(chunk.data)
+        position = chunks[-1].last
+    return b"".join(map(wrap, entries[:size])), last
+
+
+def account_snapshot(venue: Venue, name: str) -> order_service_pb2.AccountSnapshot:
+    """Return an account as it is; to be shown after `settled`."""
+    account = venue.account(name)
+    return order_service_pb2.AccountSnapshot(
+        orders=[order_message(account.orders[order_id]) for order_id in sorted(account.orders)],
+        balances=balance_messages(venue.state, account),
+        positions=position_messages(venue.state, account),
+        as_of_sequence=account.sequence,
+        as_of_ledger_sequence=account.ledger_sequence,
+        journal_id=venue.journal_id,
+    )
+
+
+async def feed_messages(
+    venue: Venue,
+    subscription: Subscription,
+    end: StreamEnd,
+    *,
+    heartbeat_s: float = HEARTBEAT_S,
+    trailer: Callable[[], bytes] = bytes,
+) -> AsyncIterator[bytes]:
+    """Yield the messages of a stream until it ends. `trailer` is appended to each batch."""
+    position = subscription.resume_after
+    check_ns = 0
+    with end.watching(lambda reason: subscription.close(reason, at_once=True)):
+        while True:
+            items = await subscription.take(heartbeat_s)
+            now_ns = venue.clock_ns()
+            if now_ns >= check_ns:
+                check_ns = now_ns + CHECK_NS
+                status = end.status()
+                if status is not None:
+                    yield closing(status, position)
+                    return
+            if not items:
+                yield heartbeat(venue, position)
+            for run in _runs(items):
+                last = run[-1]
+                if isinstance(last, FeedChunk | Pushed):
+                    executions, results, position = _join(run, position)
+                    yield embed(BATCH, executions + results + trailer())
+                elif isinstance(last, CaughtUp):
+                    position = last.as_of
+                    yield caught_up(venue, position)
+                elif isinstance(last, Overflow):
+                    yield closing_for(Reason.SLOW_CONSUMER, last.resume_after)
+                    return
+                elif isinstance(last, Closed):
+                    if last.reason is not None:
+                        yield closing_for(last.reason, last.resume_after)
+                    return
+
+
+def _runs(items: list[Item]) -> Iterator[list[Item]]:
+    """Divide items into runs of which each becomes one message: entries together, marks alone."""
+    run: list[Item] = []
+    size = 0
+    for item in items:
+        if isinstance(item, FeedChunk | Pushed):
+            length = len(item.data) if isinstance(item, FeedChunk) else item.size
+            if run and size + length > FRAME_BYTES_MAX:
+                yield run
+                run, size = [], 0
+            run.append(item)
+            size += length
+            continue
+        if run:
+            yield run
+            run, size = [], 0
+        yield [item]
+    if run:
+        yield run
+
+
+def _join(run: list[Item], position: int) -> tuple[bytes, bytes, int]:
+    """Return the entries and the pushed bytes of a run, and the last entry's number."""
+    entries, pushed = [], []
+    for item in run:
+        if isinstance(item, FeedChunk):
+            entries.append(item.data)
+            position = item.last
+        else:
+            assert isinstance(item, Pushed)
+            pushed.append(item.content)
+    return b"".join(entries), b"".join(pushed), position

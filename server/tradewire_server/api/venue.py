@@ -1,0 +1,70 @@
+"""What the servicers work with: the venue's parts, and how a command goes in and its answer comes
+out.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from google.rpc import status_pb2
+
+from tradewire_server.api.call import current_call, current_caller
+from tradewire_server.api.errors import ApiError, refused_status, rejected_status
+from tradewire_server.engine.commands import Command, Refused
+from tradewire_server.engine.state import AccountState, State
+from tradewire_server.journal.records import Journal
+from tradewire_server.sequencer import Done, Outcome, Sequencer
+from tradewire_server.streams.hub import Hub
+from tradewire_server.streams.market_data import MarketData
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """The parts, all made by `app`. `new_connection` names a connection uniquely, also across
+    restarts.
+    """
+
+    state: State
+    sequencer: Sequencer
+    journal: Journal
+    hub: Hub
+    market_data: MarketData
+    clock_ns: Callable[[], int]
+    new_connection: Callable[[], str]
+    environment: str
+    version: str
+    start_time_ns: int
+
+    @property
+    def journal_id(self) -> str:
+        """Identity of the journal."""
+        return self.journal.journal_id
+
+    def account(self, name: str) -> AccountState:
+        """Return the state of an account that exists."""
+        return self.state.accounts[name]
+
+    async def submit(self, command: Command, *, valid_until_ns: int = 0) -> Done:
+        """Send a command of the current call through the sequencer and return what it did, durably.
+
+        Raises ApiError when it was refused or rejected.
+        """
+        limits = [limit for limit in (valid_until_ns, current_call().valid_until_ns) if limit]
+        outcome = await self.sequencer.submit(
+            command, lane=current_caller().account, valid_until_ns=min(limits, default=0)
+        )
+        status = error_status(outcome)
+        if status is not None:
+            raise ApiError(status)
+        assert isinstance(outcome, Done)
+        return outcome
+
+
+def error_status(outcome: Outcome) -> status_pb2.Status | None:
+    """Return the error that an outcome is, None when the command was done."""
+    if isinstance(outcome, Refused):
+        return refused_status(outcome)
+    if outcome.rejected:
+        return rejected_status(
+            outcome.rejected, order_id=outcome.order_id, sequence=outcome.as_of_sequence
+        )
+    return None

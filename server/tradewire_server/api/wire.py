@@ -1,0 +1,58 @@
+"""Joins messages that are already serialised: protobuf fields around unparsed bytes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+_LENGTH_DELIMITED = 2
+
+# A message given as its bytes, where the generated code expects the message: see `passing_bytes`.
+Preencoded = Any
+
+
+def varint(value: int) -> bytes:
+    """Return a number as a base-128 varint."""
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def embed(field_number: int, message: bytes) -> bytes:
+    """Return the bytes of a field that holds `message`."""
+    return varint(field_number << 3 | _LENGTH_DELIMITED) + varint(len(message)) + message
+
+
+def varint_field(field_number: int, value: int) -> bytes:
+    """Return the bytes of a field that holds a number, none when it is 0."""
+    return varint(field_number << 3) + varint(value) if value else b""
+
+
+def passing_bytes(serialize: Callable[[object], bytes]) -> Callable[[object], bytes]:
+    """Return a serializer that lets bytes pass as the message that they are."""
+
+    def serialize_unless_bytes(message: object) -> bytes:
+        return message if isinstance(message, bytes) else serialize(message)
+
+    return serialize_unless_bytes
+
+
+class Malformed:
+    """Stands for a message that could not be parsed, so that the edge can answer with the
+    catalogue's error.
+    """
+
+
+def tolerant(deserialize: Callable[[bytes], object]) -> Callable[[bytes], object]:
+    """Return a deserializer that gives Malformed in place of raising."""
+
+    def deserialize_or_malformed(data: bytes) -> object:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            return Malformed()
+
+    return deserialize_or_malformed

@@ -1,0 +1,391 @@
+"""The composition root of the server: builds every object once, in the order in which data flows.
+ journal -> state -> encoder -> sequencer -> streams -> auth -> edge -> servicers -> listeners.
+Nothing else constructs these objects. `tradewire up` adds the gateways, which are clients of an
+in-process server that has the same handlers and the same edge.
+"""
+
+import asyncio
+import gc
+import itertools
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import grpc.aio
+from grpc_channelz.v1 import channelz
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+from grpc_reflection.v1alpha import reflection
+from tradewire.v1 import (
+    account_service_pb2_grpc,
+    admin_service_pb2_grpc,
+    execution_service_pb2_grpc,
+    key_service_pb2_grpc,
+    market_data_service_pb2_grpc,
+    order_service_pb2_grpc,
+    session_service_pb2_grpc,
+)
+
+from tradewire_server import __version__
+from tradewire_server.api.accounts import AccountService
+from tradewire_server.api.admin import AdminService
+from tradewire_server.api.admission import Admission
+from tradewire_server.api.edge import Edge
+from tradewire_server.api.encode import MessageEncoder
+from tradewire_server.api.enter_orders import OrderEntry
+from tradewire_server.api.executions import ExecutionService
+from tradewire_server.api.key_messages import key_of
+from tradewire_server.api.keys import KeyService, apply_key
+from tradewire_server.api.market_data import BookEncoder, MarketDataService
+from tradewire_server.api.orders import OrderService
+from tradewire_server.api.sessions import SessionService
+from tradewire_server.api.streaming import HEARTBEAT_S
+from tradewire_server.api.venue import Venue
+from tradewire_server.auth.authenticator import Authenticator
+from tradewire_server.auth.keys import KeyRing
+from tradewire_server.auth.limit_policy import LimitPolicy
+from tradewire_server.auth.limits import Limiter
+from tradewire_server.auth.master_key import load_or_create_master_key
+from tradewire_server.auth.provisioning import KeyMaker
+from tradewire_server.auth.replay import ReplayGuard, ReplayPolicy, floor_after_restart
+from tradewire_server.auth.sealing import Sealer
+from tradewire_server.auth.throttle import SignInThrottle
+from tradewire_server.auth.tokens import TokenAuthority
+from tradewire_server.engine.commands import CancelOrphans
+from tradewire_server.engine.state import AccountState
+from tradewire_server.engine.vocabulary import Reason
+from tradewire_server.journal.sqlite import SqliteJournal
+from tradewire_server.metrics import Metrics
+from tradewire_server.recovery import recover, write_snapshot
+from tradewire_server.sequencer import Lane, Published, Sequencer, Submission
+from tradewire_server.streams.hub import Hub
+from tradewire_server.streams.market_data import MarketData
+
+logger = logging.getLogger("tradewire.app")
+
+PACKAGE = "tradewire.v1."
+PUBLIC_SERVICES = frozenset(
+    PACKAGE + name
+    for name in (
+        "OrderService",
+        "ExecutionService",
+        "MarketDataService",
+        "AccountService",
+        "KeyService",
+        "SessionService",
+    )
+)
+ADMIN_SERVICES = frozenset(PACKAGE + name for name in ("AdminService", "SessionService"))
+HEALTH = "/grpc.health.v1."
+REFLECTION = "/grpc.reflection."
+CHANNELZ = "/grpc.channelz."
+
+SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
+    # A taken port is an error, not a shared one.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", 4 << 20),
+    ("grpc.max_metadata_size", 8 << 10),
+    ("grpc.absolute_max_metadata_size", 16 << 10),
+    ("grpc.max_concurrent_streams", 1_000),
+    # Clients ping quiet connections every 30 seconds; more often is abuse.
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+)
+
+
+class ListenError(Exception):
+    """A listener cannot be opened; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """PEM files of a listener. With `client_ca` only clients with a certificate of it get in."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """Read the files."""
+        client_ca = self.client_ca.read_bytes() if self.client_ca is not None else None
+        return grpc.ssl_server_credentials(
+            [(self.key.read_bytes(), self.certificate.read_bytes())],
+            root_certificates=client_ca,
+            require_client_auth=client_ca is not None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a venue runs. Port 0 takes any free one."""
+
+    data_dir: Path
+    environment: str = "sandbox"
+    host: str = "127.0.0.1"
+    grpc_port: int = 50051
+    admin_port: int = 50052
+    tls: Tls | None = None
+    allow_plaintext: bool = False
+    master_key: bytes | None = None
+    heartbeat_s: float = HEARTBEAT_S
+    limits: LimitPolicy = field(default_factory=LimitPolicy)
+    drain_s: float = 5.0
+
+
+class Application:
+    """A venue: made by `open`, then started, then drained."""
+
+    def __init__(self, settings: Settings, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        """Open the journal and recover.
+
+        Raises JournalError (locked, damaged, behind its head), RecoveryError, MasterKeyError.
+        """
+        self.settings = settings
+        self.clock_ns = clock_ns
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.journal = SqliteJournal(settings.data_dir)
+        try:
+            self.state = recover(self.journal)
+        except BaseException:
+            self.journal.close()
+            raise
+        self.metrics = Metrics()
+        self.failure: BaseException | None = None
+        self.stopped = asyncio.Event()
+        self._epoch = self.journal.epoch
+        self._tasks: list[asyncio.Task[None]] = []
+        self._servers: list[grpc.aio.Server] = []
+        self._health = health_aio.HealthServicer()
+        self._make_core()
+        self._make_auth()
+        self._make_api()
+
+    def _make_core(self) -> None:
+        self.sequencer = Sequencer(
+            self.state,
+            self.journal,
+            MessageEncoder(self.state),
+            clock_ns=self.clock_ns,
+            monotonic=time.monotonic,
+            publish=self._publish,
+            on_key=lambda record: apply_key(self.ring, record),
+            on_failure=self._fail,
+        )
+        self.hub = Hub(replay=self.journal.read_feed, feed_range=self.journal.feed_range)
+        self._books = BookEncoder(self.state)
+        self.market_data = MarketData(
+            levels=self._books.levels,
+            encode_book=self._books.encode,
+            checksum=self._books.checksum,
+            epoch=self._epoch,
+            sequence=self.state.event_number,
+            clock_ns=time.monotonic_ns,
+            settled=lambda: self.sequencer.is_settled,
+        )
+
+    def _make_auth(self) -> None:
+        settings = self.settings
+        master_key = settings.master_key or load_or_create_master_key(
+            settings.data_dir / "master.key"
+        )
+        sealer = Sealer(master_key)
+        self.ring = KeyRing()
+        for record in self.state.keys.values():
+            self.ring.add(key_of(record))
+        self.maker = KeyMaker(self.ring, sealer)
+        replay = ReplayPolicy()
+        floor_ms = 0
+        if self.state.event_number:
+            floor_ms = floor_after_restart(self.clock_ns(), replay)
+        authenticator = Authenticator(
+            environment=settings.environment,
+            keys=self.ring,
+            sealer=sealer,
+            # A fresh key: sessions end with the process, keys do not.
+            tokens=TokenAuthority(
+                environment=settings.environment,
+                issuer="tradewire",
+                private_key=secrets.token_bytes(32),
+            ),
+            replay=ReplayGuard(replay, floor_ms=floor_ms),
+            throttle=SignInThrottle(settings.limits),
+        )
+        authenticator.check_secrets()
+        self.limiter = Limiter(settings.limits)
+        self._admission = {
+            admin: Admission(authenticator, self.limiter, clock_ns=self.clock_ns, allow_admin=admin)
+            for admin in (False, True)
+        }
+        for account in self.state.accounts.values():
+            self._exempt(account)
+
+    def _make_api(self) -> None:
+        numbers = itertools.count(1)
+        venue = Venue(
+            state=self.state,
+            sequencer=self.sequencer,
+            journal=self.journal,
+            hub=self.hub,
+            market_data=self.market_data,
+            clock_ns=self.clock_ns,
+            new_connection=lambda: f"{self._epoch}-{next(numbers)}",
+            environment=self.settings.environment,
+            version=__version__,
+            start_time_ns=self.clock_ns(),
+        )
+        public, admin = self._admission[False], self._admission[True]
+        entry = OrderEntry(venue, public, heartbeat_s=self.settings.heartbeat_s)
+        self._orders = OrderService(venue, entry)
+        self._executions = ExecutionService(venue, public)
+        self._market_data = MarketDataService(venue, public, self._books, self._epoch)
+        self._accounts = AccountService(venue, public)
+        self._keys = KeyService(venue, self.maker, self.ring)
+        self._sessions = SessionService(venue, public)
+        self._admin_sessions = SessionService(venue, admin)
+        self._admin = AdminService(venue, self.maker, on_account=self._exempt)
+        self.venue = venue
+
+    # --- listeners --------------------------------------------------------------------------------
+
+    def public_edge(self) -> Edge:
+        """Return an interceptor for a server of the public services."""
+        return Edge(
+            self._admission[False],
+            services=PUBLIC_SERVICES,
+            standard=(HEALTH, REFLECTION),
+            measure=self.metrics.call,
+        )
+
+    def add_public(self, server: grpc.aio.Server) -> None:
+        """Add the public services to a server, of the network or in process."""
+        order_service_pb2_grpc.add_OrderServiceServicer_to_server(self._orders, server)
+        execution_service_pb2_grpc.add_ExecutionServiceServicer_to_server(self._executions, server)
+        market_data_service_pb2_grpc.add_MarketDataServiceServicer_to_server(
+            self._market_data, server
+        )
+        account_service_pb2_grpc.add_AccountServiceServicer_to_server(self._accounts, server)
+        key_service_pb2_grpc.add_KeyServiceServicer_to_server(self._keys, server)
+        session_service_pb2_grpc.add_SessionServiceServicer_to_server(self._sessions, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+
+    def _public_server(self) -> grpc.aio.Server:
+        server = grpc.aio.server(interceptors=[self.public_edge()], options=SERVER_OPTIONS)
+        self.add_public(server)
+        reflection.enable_server_reflection(
+            [*sorted(PUBLIC_SERVICES), health_pb2.DESCRIPTOR.services_by_name["Health"].full_name],
+            server,
+        )
+        return server
+
+    def _admin_server(self) -> grpc.aio.Server:
+        edge = Edge(
+            self._admission[True],
+            services=ADMIN_SERVICES,
+            standard=(HEALTH, REFLECTION, CHANNELZ),
+            measure=self.metrics.call,
+        )
+        server = grpc.aio.server(interceptors=[edge], options=SERVER_OPTIONS)
+        admin_service_pb2_grpc.add_AdminServiceServicer_to_server(self._admin, server)
+        session_service_pb2_grpc.add_SessionServiceServicer_to_server(self._admin_sessions, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        channelz.add_channelz_servicer(server)
+        reflection.enable_server_reflection(sorted(ADMIN_SERVICES), server)
+        return server
+
+    async def start(self) -> tuple[int, int]:
+        """Start everything and return the ports of the public and the admin listener.
+
+        Raises ListenError when a port is taken or plaintext would leave the machine.
+        """
+        settings = self.settings
+        public, admin = self._public_server(), self._admin_server()
+        grpc_port = self._bind(public, settings.host, settings.grpc_port, "--grpc-port")
+        admin_port = self._bind(admin, "127.0.0.1", settings.admin_port, "--admin-port")
+        self._tasks.append(asyncio.create_task(self.sequencer.run(), name="sequencer"))
+        # Before anybody is let in: connections of the former process cannot be alive.
+        await self._settle_orphans()
+        await self.set_health(serving=True)
+        for server in (public, admin):
+            await server.start()
+            self._servers.append(server)
+        # What is there now lives long; the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        return grpc_port, admin_port
+
+    def _bind(self, server: grpc.aio.Server, host: str, port: int, flag: str) -> int:
+        address, tls = f"{host}:{port}", self.settings.tls
+        loopback = host in ("127.0.0.1", "localhost", "::1", "[::1]")
+        if tls is None and not loopback and not self.settings.allow_plaintext:
+            raise ListenError(
+                f"{address} is not a loopback address: give --tls-certificate and --tls-key, or "
+                "--allow-plaintext if something in front of it speaks TLS"
+            )
+        try:
+            if tls is not None and not loopback:
+                return server.add_secure_port(address, tls.credentials())
+            return server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise ListenError(
+                f"port {port} on {host} cannot be opened, probably another process has it: "
+                f"stop that one or choose another port with {flag}"
+            ) from error
+
+    async def _settle_orphans(self) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        lane = Lane(lambda results: done.set_result(None))
+        self.sequencer.enter(lane, [Submission(CancelOrphans())])
+        await done
+
+    async def set_health(self, *, serving: bool) -> None:
+        """Say on the health service whether the venue serves."""
+        status = (
+            health_pb2.HealthCheckResponse.SERVING
+            if serving
+            else health_pb2.HealthCheckResponse.NOT_SERVING
+        )
+        for service in ("", *PUBLIC_SERVICES, *ADMIN_SERVICES):
+            await self._health.set(service, status)
+
+    # --- while it runs ----------------------------------------------------------------------------
+
+    def _publish(self, published: Published) -> None:
+        self.hub.publish(published.chunks)
+        self.market_data.changed(published.changed_books, published.event_number, published.chunks)
+        metrics = self.metrics
+        metrics.batches.inc()
+        metrics.events.set(published.event_number)
+        metrics.open_orders.set(len(self.state.orders))
+        metrics.queue_length.set(self.sequencer.queue_length)
+        metrics.subscriptions.set(self.hub.subscription_count)
+
+    def _exempt(self, account: AccountState) -> None:
+        self.limiter.set_exempt(account.name, account.rate_limit_exempt)
+
+    def _fail(self, error: BaseException) -> None:
+        """Stop for good: nothing more is answered, the process is to end."""
+        logger.critical("the venue stops: %s", error, exc_info=error)
+        self.failure = error
+        self.stopped.set()
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    async def drain(self) -> None:
+        """End in order: refuse the new, finish what waits, tell the streams, write a snapshot."""
+        await self.set_health(serving=False)
+        self.sequencer.stop_accepting()
+        self.hub.close_all(Reason.SERVER_DRAINING)
+        self.market_data.close_all(Reason.SERVER_DRAINING)
+        grace = 0.0 if self.failure is not None else self.settings.drain_s
+        await asyncio.gather(*(server.stop(grace) for server in self._servers))
+        self.sequencer.stop()
+        await asyncio.gather(*self._tasks)
+        self.sequencer.close()
+        if self.failure is None:
+            await asyncio.to_thread(write_snapshot, self.journal, self.state)
+        self.journal.close()

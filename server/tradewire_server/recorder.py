@@ -1,0 +1,146 @@
+"""What a batch leaves behind: the listener that turns the fold's calls into rows and chunks.
+
+Everything public is encoded once, here, by the injected encoder; from then on it is bytes.
+"""
+
+from typing import NamedTuple, Protocol
+
+from tradewire_server.engine.listener import Execution, LedgerEntry, Listener, PublicTrade
+from tradewire_server.engine.order import FINAL_STATUSES
+from tradewire_server.engine.vocabulary import Reason
+from tradewire_server.feeds import FeedChunk, FeedKind, wrap
+from tradewire_server.journal.records import CandleRow, ClosedOrderRow
+
+MINUTE_NS = 60 * 10**9
+
+
+class StoredAnswer(NamedTuple):
+    """What a stored execution says about the command that it answered."""
+
+    order: bytes
+    rejected: Reason
+    priority_kept: bool
+
+
+class Encoder(Protocol):
+    """Makes public messages; the protobuf side gives it."""
+
+    def execution(self, execution: Execution) -> tuple[bytes, bytes]:
+        """Return the serialised Execution, and the serialised Order that is part of it."""
+
+    def ledger_entry(self, entry: LedgerEntry) -> bytes:
+        """Return the serialised LedgerEntry."""
+
+    def public_trade(self, trade: PublicTrade) -> bytes:
+        """Return the serialised Trade."""
+
+    def stored_answer(self, message: bytes) -> StoredAnswer:
+        """Return what a serialised Execution says."""
+
+
+class LastExecution(NamedTuple):
+    """The newest execution of an order."""
+
+    sequence: int
+    order: bytes
+
+
+class LastLedgerEntry(NamedTuple):
+    """The newest ledger entry."""
+
+    ledger_sequence: int
+    message: bytes
+
+
+class Recorder(Listener):
+    """Collects one batch at a time."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._minute = 0
+        self._parts: dict[tuple[FeedKind, str], tuple[int, list[bytes]]] = {}
+        self._closed: dict[tuple[str, int], ClosedOrderRow] = {}
+        self._candles: dict[str, CandleRow] = {}
+        self._last_executions: dict[int, LastExecution] = {}
+        self._last_ledger_entry = LastLedgerEntry(0, b"")
+
+    def begin(self, time_ns: int) -> None:
+        """Forget the batch before; the next one happens at `time_ns`."""
+        self._minute = time_ns // MINUTE_NS
+        self._parts = {}
+        self._closed = {}
+        self._candles = {}
+        self.begin_command()
+
+    def begin_command(self) -> None:
+        """Forget the executions of the command before."""
+        self._last_executions = {}
+
+    def chunks(self) -> list[FeedChunk]:
+        """Return the batch's feed entries, a chunk per feed."""
+        return [
+            FeedChunk(kind, key, first, first + len(entries) - 1, b"".join(entries))
+            for (kind, key), (first, entries) in self._parts.items()
+        ]
+
+    def closed_orders(self) -> list[ClosedOrderRow]:
+        """Return the orders that the batch closed."""
+        return list(self._closed.values())
+
+    def candles(self) -> list[CandleRow]:
+        """Return what the batch adds to the candles of its minute."""
+        return list(self._candles.values())
+
+    def last_execution(self, order_id: int) -> LastExecution:
+        """Return the newest execution of an order that the command at hand touched."""
+        return self._last_executions[order_id]
+
+    def last_ledger_entry(self) -> LastLedgerEntry:
+        """Return the newest ledger entry of the batch."""
+        return self._last_ledger_entry
+
+    def closed_in_batch(self, account: str, order_id: int) -> bool:
+        """Tell whether the batch closed an order."""
+        return (account, order_id) in self._closed
+
+    # --- Listener
+    # ---------------------------------------------------------------------------------------
+
+    def execution(self, execution: Execution) -> None:
+        message, order_bytes = self._encoder.execution(execution)
+        self._add(FeedKind.EXECUTIONS, execution.account, execution.sequence, message)
+        order = execution.order
+        self._last_executions[order.order_id] = LastExecution(execution.sequence, order_bytes)
+        if order.status in FINAL_STATUSES:
+            self._closed[execution.account, order.order_id] = ClosedOrderRow(
+                execution.account, order.order_id, order.terms.symbol, execution.sequence
+            )
+
+    def ledger_entry(self, entry: LedgerEntry) -> None:
+        message = self._encoder.ledger_entry(entry)
+        self._add(FeedKind.LEDGER, entry.account, entry.ledger_sequence, message)
+        self._last_ledger_entry = LastLedgerEntry(entry.ledger_sequence, message)
+
+    def public_trade(self, trade: PublicTrade) -> None:
+        symbol, ticks = trade.market.instrument.symbol, trade.price_ticks
+        self._add(FeedKind.TRADES, symbol, trade.trade_id, self._encoder.public_trade(trade))
+        candle = self._candles.get(symbol)
+        if candle is None:
+            self._candles[symbol] = CandleRow(
+                symbol, self._minute, ticks, ticks, ticks, ticks, trade.quantity_lots, 1
+            )
+            return
+        self._candles[symbol] = candle._replace(
+            high=max(candle.high, ticks),
+            low=min(candle.low, ticks),
+            close=ticks,
+            volume=candle.volume + trade.quantity_lots,
+            trade_count=candle.trade_count + 1,
+        )
+
+    def _add(self, kind: FeedKind, key: str, number: int, message: bytes) -> None:
+        part = self._parts.get((kind, key))
+        if part is None:
+            self._parts[kind, key] = (number, [wrap(message)])
+        else:
+            part[1].append(wrap(message))
