@@ -127,7 +127,8 @@ def _place(state: State, command: PlaceOrder, now_ns: int) -> Events | Refused:
             )
         quote_amount = units
     notional = quote_amount or ticks * lots * market.quote_units_per_tick_lot
-    if notional and not instrument.minimum_notional <= notional <= instrument.maximum_notional:
+    # The notional of a market order by quantity is not known before it trades.
+    if (ticks or command.quote_quantity) and not instrument.notional_fits(notional):
         return _bad_notional(instrument, "price" if ticks else "quote_quantity")
     expire_time_ns = _expire_time(command, now_ns)
     if expire_time_ns < 0:
@@ -455,7 +456,7 @@ def _wanted(command: AmendOrder, order: Order) -> tuple[int, int] | Refused:
     if isinstance(quantity, Reason):
         return _bad_number(instrument, quantity, "quantity")
     notional = price * quantity * order.market.quote_units_per_tick_lot
-    if not instrument.minimum_notional <= notional <= instrument.maximum_notional:
+    if not instrument.notional_fits(notional):
         return _bad_notional(instrument, "price" if command.price else "quantity")
     return price, quantity
 

@@ -93,6 +93,10 @@ class Instrument(NamedTuple):
         average = (2 * scaled + lots) // (2 * lots)
         return format_decimal(average, self.tick_decimals + AVERAGE_DECIMALS)
 
+    def notional_fits(self, notional: int) -> bool:
+        """Tell whether an order may have this notional; none may have 0."""
+        return 0 < notional and self.minimum_notional <= notional <= self.maximum_notional
+
     def within_band(self, ticks: int, reference_ticks: int) -> bool:
         """Tell whether a price is near enough to the reference; 0 means that there is none."""
         if self.price_band_ppm == 0 or reference_ticks == 0:
