@@ -68,6 +68,8 @@ from tradewire_server.engine.vocabulary import (
 )
 
 DAY_NS = 86_400 * 10**9
+# The end of 63-bit times, in the year 2262: later ones do not fit the journal.
+TIME_BOUND_NS = 1 << 63
 LIVE_KEYS_MAX = 20
 NO_REASON = Reason.UNSPECIFIED
 
@@ -134,7 +136,7 @@ def _place(state: State, command: PlaceOrder, now_ns: int) -> Events | Refused:
     if expire_time_ns < 0:
         return Refused(
             Reason.EXPIRE_TIME_INVALID,
-            "expire_time must be set for GTD only, and in the future",
+            "expire_time must be set for GTD only, in the future and before the year 2262",
             "expire_time",
         )
     order_id = state.event_number + 1
@@ -193,7 +195,7 @@ def _conflict(command: PlaceOrder) -> Refused | None:
 def _expire_time(command: PlaceOrder, now_ns: int) -> int:
     """Return when an order ends, 0 for never, -1 when the request is wrong."""
     if command.time_in_force is TimeInForce.GTD:
-        return command.expire_time_ns if command.expire_time_ns > now_ns else -1
+        return command.expire_time_ns if now_ns < command.expire_time_ns < TIME_BOUND_NS else -1
     if command.expire_time_ns:
         return -1
     if command.time_in_force is TimeInForce.DAY:
@@ -657,6 +659,8 @@ def _create_key(state: State, command: CreateKey, now_ns: int) -> Events | Refus
     account = state.accounts.get(key.account)
     if account is None:
         return _no_account(key.account)
+    if key.expires_ns >= TIME_BOUND_NS:
+        return _too_late()
     if key.key_id in state.keys:
         return _exists(f"key {key.key_id} exists")
     live = sum(
@@ -673,6 +677,8 @@ def _set_key_expiry(state: State, command: SetKeyExpiry, now_ns: int) -> Events 
     key = state.keys.get(command.key_id)
     if key is None or key.account != command.account:
         return _no_key(command.key_id)
+    if command.expires_ns >= TIME_BOUND_NS:
+        return _too_late()
     if key.expires_ns and key.expires_ns <= command.expires_ns:
         return []
     return [KeyStored(key._replace(expires_ns=command.expires_ns))]
@@ -732,6 +738,10 @@ def _no_asset(asset: str) -> Refused:
 
 def _no_key(key_id: str) -> Refused:
     return Refused(Reason.KEY_NOT_FOUND, f"there is no key {key_id}", "api_key")
+
+
+def _too_late() -> Refused:
+    return Refused(Reason.FIELD_INVALID, "a time must be before the year 2262", "expire_time")
 
 
 def _no_order(order_id: int, client_order_id: str) -> Refused:
