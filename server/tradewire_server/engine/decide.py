@@ -104,6 +104,8 @@ def _place(state: State, command: PlaceOrder, now_ns: int) -> Events | Refused:
     account = state.accounts.get(command.account)
     if account is None:
         return _no_account(command.account)
+    if command.client_order_id in account.client_order_ids:
+        return _id_reused(command.client_order_id)
     conflict = _conflict(command)
     if conflict is not None:
         return conflict
@@ -410,6 +412,8 @@ def _amend(state: State, command: AmendOrder, now_ns: int) -> Events | Refused:
     order = account.find_order(command.order_id, command.original_client_order_id)
     if order is None:
         return _no_order(command.order_id, command.original_client_order_id)
+    if command.client_order_id in account.client_order_ids:
+        return _id_reused(command.client_order_id)
     market, terms = order.market, order.terms
     instrument = market.instrument
     wanted = _wanted(command, order)
@@ -749,6 +753,11 @@ def _no_order(order_id: int, client_order_id: str) -> Refused:
         return Refused(Reason.ORDER_NOT_FOUND, f"there is no order {order_id}", "order_id")
     text = f"there is no order with the client order id {client_order_id}"
     return Refused(Reason.ORDER_NOT_FOUND, text, "original_client_order_id")
+
+
+def _id_reused(client_order_id: str) -> Refused:
+    text = f"a working order has the client order id {client_order_id}"
+    return Refused(Reason.CLIENT_ORDER_ID_REUSED, text, "client_order_id")
 
 
 def _exists(text: str) -> Refused:
