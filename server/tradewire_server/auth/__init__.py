@@ -3,8 +3,8 @@
 Everything here is pure: time comes in as `now_ns` (nanoseconds since the epoch), randomness as an
 entropy function. Only `master_key` touches a file. Nothing is shared between threads.
 
-- `authenticator` is the front door: it ties `verifier`, `replay`, `tokens` and `throttle` together
-  and returns a `caller`;
+- `authenticator` is the front door: it ties `proofs`, `verifier`, `replay`, `tokens` and `throttle`
+  together and returns a `caller`;
 - `keys` is the index of API keys, a fold over journal events; `provisioning` makes the content of
   these events;
 - `signing` has the strings to sign, `diagnosis` tells who gets them wrong what is wrong;

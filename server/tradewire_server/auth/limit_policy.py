@@ -70,7 +70,7 @@ class LimitPolicy:
     unfilled_orders: tuple[tuple[int, int], ...] = field(
         default=((10, 10_000), (86_400, 2_000_000)),
         metadata={
-            "unit": "(interval in s, orders)",
+            "unit": "s / orders",
             "meaning": "Orders placed and not filled, per account and interval",
         },
     )
@@ -125,5 +125,8 @@ def _text(value: object) -> str:
         period = "s" if value.period_s == 1 else f"{value.period_s} s"
         return f"{value.rate} per {period}, at most {value.burst} at once"
     if isinstance(value, tuple):
-        return ", ".join(_text(item) for item in value)
+        return ", ".join(
+            " / ".join(map(_text, item)) if isinstance(item, tuple) else _text(item)
+            for item in value
+        )
     return str(value)

@@ -64,5 +64,5 @@ def test_rows_are_written_for_people() -> None:
     )
     assert rows["refusals"].value == "200 per 60 s, at most 200 at once"
     assert rows["ban_ladder_s"].value == "120, 600, 3600, 86400, 259200"
-    assert rows["unfilled_orders"].value == "10, 10000, 86400, 2000000"
+    assert rows["unfilled_orders"].value == "10 / 10000, 86400 / 2000000"
     assert rows["reserve_percent"].value == "10"

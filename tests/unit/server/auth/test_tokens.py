@@ -468,6 +468,15 @@ def test_when_too_many_were_ended_all_sessions_of_the_key_end_and_none_comes_bac
     assert not _is_ended(authority, _issue(authority, again_ns), again_ns)
 
 
+def test_sessions_of_the_second_in_which_all_end_are_ended_too() -> None:
+    authority = _authority(ended_max=1, leeway_s=0)
+    tokens = [_issue(authority) for _ in range(3)]
+    for token in tokens[:2]:
+        _end(authority, token)
+    assert _is_ended(authority, tokens[2])
+    assert not _is_ended(authority, _issue(authority, NOW_NS + SECOND), NOW_NS + SECOND)
+
+
 def test_the_mark_is_forgotten_when_it_cannot_matter() -> None:
     authority = _authority(ended_max=1, leeway_s=5)
     for token in [_issue(authority) for _ in range(2)]:

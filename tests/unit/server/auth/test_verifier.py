@@ -52,10 +52,13 @@ def test_an_hmac_under_the_public_key_does_not_pass(venue: Venue, verifier: Veri
 def test_not_even_a_signature_of_the_dummy_key_passes(venue: Venue, verifier: Verifier) -> None:
     # The dummy keys are unknown to everyone; knowing them would not help either.
     verifier._dummy_public = ed25519_key().public_key
-    assert verifier.verify(_proof(venue.sign(PAYLOAD, "tw_ED")), None) is None
     verifier._dummy_sealed = venue.sealer.seal(b"dummy", key_id="tw_dummy")
-    mac = sign_hmac(PAYLOAD, secret=b"dummy")
-    assert verifier.verify(_proof(mac), None) is None
+    ed25519 = _proof(venue.sign(PAYLOAD, "tw_ED"))
+    mac = _proof(sign_hmac(PAYLOAD, secret=b"dummy"))
+    assert verifier.verify(ed25519, None) is None
+    assert verifier.verify(ed25519, venue.add_hmac()) is None
+    assert verifier.verify(mac, None) is None
+    assert verifier.verify(mac, venue.add_ed25519("tw_OTHER")) is None
 
 
 @pytest.mark.parametrize(
