@@ -216,7 +216,7 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
         response = admin_service_pb2.GetVenueStatusResponse(
             journal_id=venue.journal_id,
             event_number=venue.state.event_number,
-            state_hash=venue.state.state_hash().hex(),
+            state_hash=venue.state.state_hash().hex() if request.with_state_hash else "",
             open_order_count=len(venue.state.orders),
             account_count=len(venue.state.accounts),
             queue_length=venue.sequencer.queue_length,

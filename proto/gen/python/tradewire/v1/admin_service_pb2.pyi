@@ -778,16 +778,21 @@ Global___ListAccountBalancesResponse: _TypeAlias = ListAccountBalancesResponse  
 
 @_typing.final
 class GetVenueStatusRequest(_message.Message):
-    """GetVenueStatusRequest has no field."""
+    """GetVenueStatusRequest asks how the venue is."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    WITH_STATE_HASH_FIELD_NUMBER: _builtins.int
+    with_state_hash: _builtins.bool
+    """Compute the hash of the state too: the venue pauses for about ten seconds per million open orders."""
     def __init__(
         self,
+        *,
+        with_state_hash: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["with_state_hash", b"with_state_hash"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -813,7 +818,7 @@ class GetVenueStatusResponse(_message.Message):
     event_number: _builtins.int
     """Number of the last durable event."""
     state_hash: _builtins.str
-    """Hash of the venue's state after that event, hex: equal states have equal hashes."""
+    """Hash of the venue's state after that event, hex, if it was asked for: equal states have equal hashes."""
     open_order_count: _builtins.int
     """Open orders of all accounts."""
     account_count: _builtins.int

@@ -2930,10 +2930,13 @@ default_message_pool.register_message("tradewire.v1", "GetTickerResponse", GetTi
 @dataclass(eq=False, repr=False)
 class GetVenueStatusRequest(betterproto2.Message):
     """
-    GetVenueStatusRequest has no field.
+    GetVenueStatusRequest asks how the venue is.
     """
 
-    pass
+    with_state_hash: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+    """
+    Compute the hash of the state too: the venue pauses for about ten seconds per million open orders.
+    """
 
 
 default_message_pool.register_message(
@@ -2959,7 +2962,7 @@ class GetVenueStatusResponse(betterproto2.Message):
 
     state_hash: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    Hash of the venue's state after that event, hex: equal states have equal hashes.
+    Hash of the venue's state after that event, hex, if it was asked for: equal states have equal hashes.
     """
 
     open_order_count: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
