@@ -295,47 +295,49 @@ def _standing_reject(
 
 def _enter_market(account: AccountState, market: Market, terms: OrderAccepted) -> Events:
     """Return the events of a market order: it pays what its trades cost and never rests."""
-    instrument, opposite = market.instrument, market.book.opposite(terms.side)
-    lots = terms.quantity_lots or instrument.maximum_quantity_lots
-    limit_ticks = _protection_limit(instrument, opposite.best_ticks(), terms.side)
-    incoming = Incoming(
-        account,
-        limit_ticks * opposite.sign,
-        lots,
-        terms.quote_amount,
-        terms.self_trade_prevention,
-    )
-    met = match(incoming, opposite, market.quote_units_per_tick_lot)
+    asked, opposite = terms, market.book.opposite(terms.side)
+    limit_ticks = _protection_limit(market.instrument, opposite.best_ticks(), terms.side)
+    limit_key = limit_ticks * opposite.sign
     if terms.quote_amount:
-        # From here on it is an order for the lots that the amount buys; what it could not spend is
-        # leaves.
-        leaves = 0
-        if met.leaves_lots and limit_ticks:
-            leaves = met.quote_units_left // (limit_ticks * market.quote_units_per_tick_lot)
-        met = met._replace(leaves_lots=leaves)
-        terms = terms._replace(quantity_lots=met.filled_lots + met.prevented_lots + leaves)
+        lots = _lots_for_amount(account, market, terms, limit_key)
+        terms = terms._replace(quantity_lots=lots)
+    incoming = Incoming(account, limit_key, terms.quantity_lots, 0, terms.self_trade_prevention)
+    met = match(incoming, opposite, market.quote_units_per_tick_lot)
     events: Events = [terms]
     _append_steps(events, terms, market, met, -1)
     if not _covers(account, market, terms, events):
-        return [_rejected(terms, Reason.INSUFFICIENT_FUNDS)]
+        return [_rejected(asked, Reason.INSUFFICIENT_FUNDS)]
     if terms.time_in_force is TimeInForce.FOK and met.filled_lots < terms.quantity_lots:
         return [terms, OrderCanceled(terms.order_id, Reason.FILL_OR_KILL)]
     if met.stopped_by:
         events.append(OrderCanceled(terms.order_id, met.stopped_by, "", met.counter_order_id))
-    elif met.leaves_lots or terms.quantity_lots == 0:
-        reason = (
-            Reason.PRICE_PROTECTION if _levels_left(opposite.keys, met) else Reason.NO_LIQUIDITY
-        )
+    elif met.leaves_lots:
+        protected = opposite.keys and opposite.keys[0] < limit_key
+        reason = Reason.PRICE_PROTECTION if protected else Reason.NO_LIQUIDITY
         events.append(OrderCanceled(terms.order_id, reason))
+    elif not terms.quantity_lots:
+        events.append(OrderCanceled(terms.order_id, Reason.NO_LIQUIDITY))
     return events
 
 
-def _levels_left(keys: list[int], met: Match) -> bool:
-    """Tell whether the walk stopped before the end of the side."""
-    if not keys:
-        return False
-    worst = met.steps[-1].maker if met.steps else None
-    return worst is None or worst.level is None or worst.level.key != keys[0]
+def _lots_for_amount(
+    account: AccountState, market: Market, terms: OrderAccepted, limit_key: int
+) -> int:
+    """Return how many lots a market order by quote amount is for.
+
+    That is what the amount buys (or a sale of it takes) in the book as it is, and, when there is
+    too little in it, what the rest of the amount would buy at the best price. The amount decides
+    nothing after this: the order walks again, for so many lots.
+    """
+    opposite, unit = market.book.opposite(terms.side), market.quote_units_per_tick_lot
+    best_ticks = opposite.best_ticks()
+    if best_ticks == 0:
+        return 0
+    bound = market.instrument.maximum_quantity_lots
+    mode = terms.self_trade_prevention
+    met = match(Incoming(account, limit_key, bound, terms.quote_amount, mode), opposite, unit)
+    unmet = min(met.leaves_lots, met.quote_units_left // (best_ticks * unit))
+    return met.filled_lots + met.prevented_lots + unmet
 
 
 def _protection_limit(instrument: Instrument, best_ticks: int, side: Side) -> int:

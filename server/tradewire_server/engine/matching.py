@@ -55,8 +55,7 @@ def match(incoming: Incoming, side: BookSide, quote_units_per_tick_lot: int) -> 
     """Return what `incoming` would do to the resting orders of `side`.
 
     `leaves_lots` is what found nothing to trade with. An order by quote units has `lots` as its
-    bound; it
-    ends with leaves 0 as soon as it cannot afford another lot.
+    bound; it ends with leaves 0 as soon as it cannot afford another lot.
     """
     account, limit_key, lots, quote_units, mode = incoming
     steps: list[Fill | Prevented] = []
@@ -69,11 +68,12 @@ def match(incoming: Incoming, side: BookSide, quote_units_per_tick_lot: int) -> 
         lot_cost = key * side.sign * quote_units_per_tick_lot
         maker = side.levels[key].first
         while maker is not None and lots:
-            if by_quote:
-                lots = min(lots, quote_units // lot_cost)
-                if lots == 0:
-                    break
             take = maker.leaves_lots if maker.leaves_lots < lots else lots
+            if by_quote and quote_units < take * lot_cost:
+                take = quote_units // lot_cost
+                if take == 0:
+                    lots = 0
+                    break
             if mode and maker.account is account:
                 counter = maker.order_id
                 if mode is SelfTradePrevention.DECREMENT:
