@@ -221,17 +221,14 @@ def _enter_limit(account: AccountState, market: Market, terms: OrderAccepted) ->
     """Return the events of a limit order: rejected, or what it trades and what rests or is
     canceled.
     """
-    if not market.instrument.within_band(terms.price_ticks, market.last_ticks):
-        return [_rejected(terms, Reason.PRICE_OUT_OF_BAND)]
-    opposite = market.book.opposite(terms.side)
-    if terms.post_only and _crosses(opposite, terms.price_ticks):
-        ticks = _behind(opposite) if terms.post_only is PostOnly.REPRICE else 0
-        if not ticks:
-            return [_rejected(terms, Reason.POST_ONLY_WOULD_TRADE)]
-        terms = terms._replace(price_ticks=ticks, reason=Reason.REPRICED)
-    asset, needed, fee_hold = _hold(market, terms, terms.price_ticks, terms.quantity_lots)
+    reason, ticks = _priced(market, terms, terms.price_ticks, terms.quantity_lots)
+    if reason:
+        return [_rejected(terms, reason)]
+    asset, needed, fee_hold = _hold(market, terms, ticks, terms.quantity_lots)
     if account.available(asset) < needed:
         return [_rejected(terms, Reason.INSUFFICIENT_FUNDS)]
+    if ticks != terms.price_ticks:
+        terms = terms._replace(price_ticks=ticks, reason=Reason.REPRICED)
     if fee_hold:
         terms = terms._replace(fee_hold=fee_hold)
     events: Events = [terms]
@@ -256,9 +253,25 @@ def _crosses(opposite: BookSide, ticks: int) -> bool:
     return bool(opposite.keys) and opposite.keys[-1] >= ticks * opposite.sign
 
 
-def _behind(opposite: BookSide) -> int:
-    """Return the best price that does not trade, in ticks; 0 when there is none."""
-    return max(opposite.best_ticks() + opposite.sign, 0)
+def _priced(market: Market, terms: OrderAccepted, ticks: int, lots: int) -> tuple[Reason, int]:
+    """Return why a limit order cannot have a price now, and the price that it gets.
+
+    A post-only order that would trade is rejected or gets the best price at which it does not
+    trade, if an order may have that price.
+    """
+    instrument, last_ticks = market.instrument, market.last_ticks
+    if not instrument.within_band(ticks, last_ticks):
+        return Reason.PRICE_OUT_OF_BAND, ticks
+    opposite = market.book.opposite(terms.side)
+    if not terms.post_only or not _crosses(opposite, ticks):
+        return NO_REASON, ticks
+    behind = opposite.best_ticks() + opposite.sign
+    notional = behind * lots * market.quote_units_per_tick_lot
+    if terms.post_only is PostOnly.REJECT or not instrument.notional_fits(notional):
+        return Reason.POST_ONLY_WOULD_TRADE, ticks
+    if not instrument.within_band(behind, last_ticks):
+        return Reason.PRICE_OUT_OF_BAND, ticks
+    return NO_REASON, behind
 
 
 def _hold(market: Market, terms: OrderAccepted, ticks: int, lots: int) -> tuple[str, int, int]:
@@ -430,15 +443,19 @@ def _amend(state: State, command: AmendOrder, now_ns: int) -> Events | Refused:
             f"quantity must be above what is filled ({filled}); cancel the order in place of this",
             "quantity",
         )
+    asked_ticks = ticks
+    reason = _standing_reject(state, account, instrument, terms.post_only)
+    if not reason:
+        reason, ticks = _priced(market, terms, ticks, lots)
     if ticks == order.price_ticks and lots == order.quantity_lots:
         return _not_amendable("the amend changes nothing")
-    reason, ticks, note = _replaceable(state, order, ticks)
     asset, needed, fee_hold = _hold(market, terms, ticks, leaves)
     if not reason and account.available(asset) + order.hold()[1] < needed:
         reason = Reason.INSUFFICIENT_FUNDS
     if reason:
         return _not_amendable(f"as a new order it would be rejected: {reason.name}", reason)
     kept = ticks == order.price_ticks and lots < order.quantity_lots
+    note = NO_REASON if ticks == asked_ticks else Reason.REPRICED
     events: Events = [
         OrderAmended(order.order_id, command.client_order_id, ticks, lots, fee_hold, kept, note)
     ]
@@ -467,23 +484,6 @@ def _wanted(command: AmendOrder, order: Order) -> tuple[int, int] | Refused:
     if not instrument.notional_fits(notional):
         return _bad_notional(instrument, "price" if command.price else "quantity")
     return price, quantity
-
-
-def _replaceable(state: State, order: Order, ticks: int) -> tuple[Reason, int, Reason]:
-    """Return why the venue would not take the order at a price now, the price it gets, and a note
-    on it.
-    """
-    market, terms = order.market, order.terms
-    reason = _standing_reject(state, order.account, market.instrument, terms.post_only)
-    if not reason and not market.instrument.within_band(ticks, market.last_ticks):
-        reason = Reason.PRICE_OUT_OF_BAND
-    opposite = market.book.opposite(terms.side)
-    if reason or not terms.post_only or not _crosses(opposite, ticks):
-        return reason, ticks, NO_REASON
-    behind = _behind(opposite) if terms.post_only is PostOnly.REPRICE else 0
-    if not behind:
-        return Reason.POST_ONLY_WOULD_TRADE, ticks, NO_REASON
-    return NO_REASON, behind, Reason.REPRICED
 
 
 def _cancel(state: State, command: CancelOrder, now_ns: int) -> Events | Refused:
