@@ -56,7 +56,7 @@ from tradewire_server.engine.instrument import AMOUNT_BOUND, PARTS_PER_MILLION, 
 from tradewire_server.engine.ledger import RATE_SCALE, fee_of
 from tradewire_server.engine.matching import Fill, Incoming, Match, match
 from tradewire_server.engine.order import Order
-from tradewire_server.engine.state import AccountState, Market, State
+from tradewire_server.engine.state import AccountState, Market, State, due_entries
 from tradewire_server.engine.vocabulary import (
     InstrumentStatus,
     OrderType,
@@ -517,10 +517,8 @@ def _cancel_connection(state: State, command: CancelConnection, now_ns: int) -> 
 
 
 def _cancel_orphans(state: State, command: CancelOrphans, now_ns: int) -> Events:
-    return _cancel_each(
-        (order for orders in state.connections.values() for order in orders.values()),
-        Reason.DISCONNECTED,
-    )
+    orphans = (order for order in state.orders.values() if order.terms.connection)
+    return _cancel_each(orphans, Reason.DISCONNECTED)
 
 
 def _cancel_each(orders: Iterable[Order], reason: Reason) -> Events:
@@ -528,10 +526,7 @@ def _cancel_each(orders: Iterable[Order], reason: Reason) -> Events:
 
 
 def _expire(state: State, command: ExpireOrders, now_ns: int) -> Events:
-    expiries = state.expiries
-    if not expiries or expiries[0][0] > now_ns:
-        return []
-    due = sorted(entry for entry in expiries if entry[0] <= now_ns)
+    due = sorted(due_entries(state.expiries, now_ns))
     return [
         OrderCanceled(order_id, Reason.EXPIRED) for _, order_id in due if order_id in state.orders
     ]

@@ -6,6 +6,7 @@ equal snapshots in every process. The order of a price level is kept by `Order.p
 
 import hashlib
 import heapq
+from collections.abc import Iterator
 from typing import Any
 
 from tradewire_server.engine.book import Book
@@ -129,8 +130,8 @@ class State:
         self.orders: dict[int, Order] = {}
         self.keys: dict[str, KeyRecord] = {}
         self.connections: dict[str, dict[int, Order]] = {}
-        # (expire time, order id), a heap; entries of closed orders are dropped when they come up,
-        # or all at once when they outnumber the others.
+        # (expire time, order id), a heap; entries of closed orders are dropped when they come to
+        # its top, or all at once when they outnumber the others. So its top is an open order.
         self.expiries: list[tuple[int, int]] = []
         self.expiring_count = 0
         # Instruments whose book changed; the reader clears it.
@@ -303,11 +304,24 @@ def remove_order(state: State, order: Order) -> None:
             del state.connections[terms.connection]
     if terms.expire_time_ns:
         state.expiring_count -= 1
-        if len(state.expiries) > 2 * state.expiring_count + EXPIRIES_SLACK:
-            state.expiries = [entry for entry in state.expiries if entry[1] in state.orders]
-            heapq.heapify(state.expiries)
+        expiries = state.expiries
+        if len(expiries) > 2 * state.expiring_count + EXPIRIES_SLACK:
+            expiries = state.expiries = [entry for entry in expiries if entry[1] in state.orders]
+            heapq.heapify(expiries)
+        while expiries and expiries[0][1] not in state.orders:
+            heapq.heappop(expiries)
     if order.level is not None:
         order.market.book.side(terms.side).remove(order)
+
+
+def due_entries(expiries: list[tuple[int, int]], now_ns: int) -> Iterator[tuple[int, int]]:
+    """Yield the entries of the heap that are due, looking at few others."""
+    places = [0]
+    while places:
+        place = places.pop()
+        if place < len(expiries) and expiries[place][0] <= now_ns:
+            yield expiries[place]
+            places += (2 * place + 1, 2 * place + 2)
 
 
 def add_key(state: State, key: KeyRecord) -> None:
