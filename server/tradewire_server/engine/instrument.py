@@ -95,7 +95,7 @@ class Instrument(NamedTuple):
 
     def notional_fits(self, notional: int) -> bool:
         """Tell whether an order may have this notional; none may have 0."""
-        return 0 < notional and self.minimum_notional <= notional <= self.maximum_notional
+        return notional > 0 and self.minimum_notional <= notional <= self.maximum_notional
 
     def within_band(self, ticks: int, reference_ticks: int) -> bool:
         """Tell whether a price is near enough to the reference; 0 means that there is none."""

@@ -77,8 +77,9 @@ def match(incoming: Incoming, side: BookSide, quote_units_per_tick_lot: int) -> 
             if mode and maker.account is account:
                 counter = maker.order_id
                 if mode is SelfTradePrevention.DECREMENT:
-                    steps.append(Prevented(maker, 0 if take == maker.leaves_lots else take))
-                    lots -= take
+                    whole = take == maker.leaves_lots
+                    steps.append(Prevented(maker, 0 if whole else take))
+                    lots = lots - take if whole else 0
                     prevented += take
                     quote_units -= take * lot_cost
                     if lots == 0:
@@ -93,7 +94,8 @@ def match(incoming: Incoming, side: BookSide, quote_units_per_tick_lot: int) -> 
             else:
                 steps.append(Fill(maker, take))
                 filled += take
-                lots -= take
+                # Who does not take all of a resting order wants, or can afford, no more.
+                lots = lots - take if take == maker.leaves_lots else 0
                 quote_units -= take * lot_cost
             maker = maker.next
     return Match(steps, filled, lots, prevented, quote_units, stopped, counter)
