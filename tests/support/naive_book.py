@@ -355,12 +355,16 @@ class NaiveVenue:
             return Reason.ACCOUNT_NOT_FOUND
         if self.find(command.account, command.client_order_id):
             return Reason.CLIENT_ORDER_ID_REUSED
+        price, quantity, amount = command.price, command.quantity, command.quote_quantity
+        wrong = self.conflict(command) or self.bad_numbers(rules, price, quantity, amount)
+        if wrong:
+            return wrong
+        notional = Fraction(amount or 0) + Fraction(price or 0) * Fraction(quantity or 0)
+        if (amount or price) and not self.notional_fits(rules, notional):
+            return Reason.NOTIONAL_OUT_OF_RANGE
         expires = self.ends_at(command, now)
-        wrong = self.conflict(command) or self.bad_numbers(
-            rules, command.price, command.quantity, command.quote_quantity
-        )
-        if wrong or expires is None:
-            return wrong or Reason.EXPIRE_TIME_INVALID
+        if expires is None:
+            return Reason.EXPIRE_TIME_INVALID
         order = Order(
             name=(command.account, command.client_order_id),
             symbol=command.symbol,
@@ -412,9 +416,6 @@ class NaiveVenue:
             return Reason.QUANTITY_OUT_OF_RANGE
         if amount and Fraction(amount) % rules.quote_unit:
             return Reason.FIELD_INVALID
-        notional = Fraction(amount) if amount else Fraction(price or 0) * Fraction(quantity)
-        if (amount or price) and not self.notional_fits(rules, notional):
-            return Reason.NOTIONAL_OUT_OF_RANGE
         return None
 
     def within(self, low: Fraction, value: Fraction, high: Fraction) -> bool:
@@ -553,17 +554,18 @@ class NaiveVenue:
         if self.find(command.account, command.client_order_id):
             return Reason.CLIENT_ORDER_ID_REUSED
         rules, before = self.rules[order.symbol], replace(order)
-        price = command.price or str(order.price)
-        quantity = command.quantity or str(order.quantity)
-        wrong = self.bad_numbers(rules, price, quantity, "")
+        price = Fraction(command.price or order.price)
+        after = replace(order, quantity=Fraction(command.quantity or order.quantity))
+        wrong = self.bad_numbers(rules, command.price, command.quantity, "")
         if wrong:
             return wrong
-        after = replace(order, quantity=Fraction(quantity))
+        if not self.notional_fits(rules, price * after.quantity):
+            return Reason.NOTIONAL_OUT_OF_RANGE
         after.leaves += after.quantity - order.quantity
         if after.leaves <= 0:
             return Reason.QUANTITY_BELOW_FILLED
-        refused = self.standing(order) or self.set_price(after, Fraction(price))
-        repriced = Reason.UNSPECIFIED if after.price == Fraction(price) else Reason.REPRICED
+        refused = self.standing(order) or self.set_price(after, price)
+        repriced = Reason.UNSPECIFIED if after.price == price else Reason.REPRICED
         after.fee_hold = self.highest_fee(after)
         asset, amount = self.hold(after)
         short = self.available(order.account, asset) + self.hold(order)[1] < amount
