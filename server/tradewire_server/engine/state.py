@@ -1,7 +1,8 @@
 """Everything that is folded: accounts, markets, orders, keys, counters; and its snapshot.
 
-The snapshot is plain lists, sorted where the live structure has no order, so that equal states have
-equal snapshots in every process. The order of a price level is kept by `Order.priority`.
+The snapshot is plain lists, so that equal states have equal snapshots in every process. Orders and
+keys stand in the order in which they were made, which their dictionaries keep, live and recovered;
+the rest is sorted by name. The order of a price level is kept by `Order.priority`.
 """
 
 import hashlib
@@ -151,8 +152,9 @@ def _dump_order(order: Order) -> list[Any]:
         order.quantity_lots,
         order.leaves_lots,
         order.filled_lots,
-        order.filled_tick_lots,
-        order.fee,
+        # A sale may be filled above its limit, again and again: these two have no bound either.
+        str(order.filled_tick_lots),
+        str(order.fee),
         order.fee_hold,
         int(order.status),
         order.priority,
@@ -186,7 +188,6 @@ def _dump_account(account: AccountState) -> list[Any]:
 
 def dump_state(state: State) -> list[Any]:
     """Return the state as plain lists."""
-    orders = sorted(state.orders.values(), key=lambda order: order.priority)
     return [
         SNAPSHOT_VERSION,
         state.event_number,
@@ -198,8 +199,8 @@ def dump_state(state: State) -> list[Any]:
             for _, m in sorted(state.markets.items())
         ],
         [_dump_account(account) for _, account in sorted(state.accounts.items())],
-        [list(map(_plain, key)) for _, key in sorted(state.keys.items())],
-        [_dump_order(order) for order in orders],
+        [list(map(_plain, key)) for key in state.keys.values()],
+        [_dump_order(order) for order in state.orders.values()],
     ]
 
 
@@ -224,8 +225,11 @@ def load_state(plain: list[Any]) -> State:
     for fields in keys:
         key = KeyRecord(*fields)
         add_key(state, key._replace(scopes=tuple(key.scopes), addresses=tuple(key.addresses)))
-    for fields in orders:
-        _load_order(state, fields)
+    loaded = [_load_order(state, fields) for fields in orders]
+    for order in loaded:
+        _index_order(state, order)
+    for order in sorted(loaded, key=lambda order: order.priority):
+        _rest_order(order)
     return state
 
 
@@ -247,7 +251,7 @@ def _load_account(state: State, fields: list[Any]) -> None:
     state.accounts[account.name] = account
 
 
-def _load_order(state: State, fields: list[Any]) -> None:
+def _load_order(state: State, fields: list[Any]) -> Order:
     terms = OrderAccepted(*fields[0])
     terms = terms._replace(
         side=Side(terms.side),
@@ -264,18 +268,24 @@ def _load_order(state: State, fields: list[Any]) -> None:
         order.quantity_lots,
         order.leaves_lots,
         order.filled_lots,
-        order.filled_tick_lots,
-        order.fee,
+        filled_tick_lots,
+        fee,
         order.fee_hold,
         status,
         order.priority,
     ) = fields[3:]
+    order.filled_tick_lots, order.fee = int(filled_tick_lots), int(fee)
     order.status = OrderStatus(status)
-    add_order(state, order)
+    return order
 
 
 def add_order(state: State, order: Order) -> None:
     """Put an open order into every index, and into the book if it rests."""
+    _index_order(state, order)
+    _rest_order(order)
+
+
+def _index_order(state: State, order: Order) -> None:
     terms, account = order.terms, order.account
     state.orders[order.order_id] = order
     account.orders[order.order_id] = order
@@ -286,8 +296,11 @@ def add_order(state: State, order: Order) -> None:
     if terms.expire_time_ns:
         state.expiring_count += 1
         heapq.heappush(state.expiries, (terms.expire_time_ns, order.order_id))
-    if rests(terms):
-        order.market.book.side(terms.side).add(order)
+
+
+def _rest_order(order: Order) -> None:
+    if rests(order.terms):
+        order.market.book.side(order.terms.side).add(order)
 
 
 def remove_order(state: State, order: Order) -> None:
