@@ -546,9 +546,16 @@ def _create_asset(state: State, command: CreateAsset, now_ns: int) -> Events | R
 
 def _create_instrument(state: State, command: CreateInstrument, now_ns: int) -> Events | Refused:
     instrument = command.instrument
-    for asset in (instrument.base_asset, instrument.quote_asset):
-        if asset not in state.assets:
+    for asset, precision in (
+        (instrument.base_asset, instrument.base_precision),
+        (instrument.quote_asset, instrument.quote_precision),
+    ):
+        known = state.assets.get(asset)
+        if known is None:
             return _no_asset(asset)
+        if known != precision:
+            text = f"asset {asset} has the precision {known}, not {precision}"
+            return Refused(Reason.FIELD_INVALID, text, "instrument")
     market = state.markets.get(instrument.symbol)
     if market is not None:
         if market.instrument._replace(status=instrument.status) == instrument:
@@ -715,9 +722,10 @@ def _bad_notional(instrument: Instrument, field: str) -> Refused:
 
 
 def _bad_rates(maker_rate: int, taker_rate: int) -> Refused | None:
-    if 0 <= maker_rate < RATE_SCALE and 0 <= taker_rate < RATE_SCALE:
-        return None
-    return Refused(Reason.FIELD_INVALID, "a fee rate must be below 1", "taker_fee_rate")
+    for field, rate in (("maker_fee_rate", maker_rate), ("taker_fee_rate", taker_rate)):
+        if not 0 <= rate < RATE_SCALE:
+            return Refused(Reason.FIELD_INVALID, "a fee rate must be below 1", field)
+    return None
 
 
 def _not_amendable(text: str, because: Reason = NO_REASON) -> Refused:

@@ -97,6 +97,7 @@ def _accepted(state: State, event: OrderAccepted, time_ns: int, listener: Listen
 
 
 def _rejected(state: State, event: OrderRejected, time_ns: int, listener: Listener) -> None:
+    assert event.order_id == state.event_number, "an order's id is the number of its event"
     account = state.accounts[event.account]
     terms = OrderAccepted(*event[:13], "", 0, 0, 0, event.reason)
     order = Order(terms, account, state.markets[event.symbol], time_ns)

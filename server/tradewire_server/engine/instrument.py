@@ -118,8 +118,12 @@ class Instrument(NamedTuple):
             return "minimum_quantity must be positive and at most maximum_quantity"
         if not 0 <= self.minimum_notional <= self.maximum_notional < AMOUNT_BOUND:
             return "minimum_notional must be at most maximum_notional, which must fit 62 bits"
+        if self.quote_units_per_tick_lot > self.maximum_notional:
+            return "maximum_notional must be at least tick_size times lot_size"
         if self.maximum_quantity_lots * self.base_units_per_lot >= AMOUNT_BOUND:
             return "maximum_quantity must fit 62 bits of the base asset's smallest unit"
         if not 0 < self.market_protection_ppm <= PARTS_PER_MILLION:
             return "market_protection_percent must be above 0 and at most 100"
+        if not 0 <= self.price_band_ppm < AMOUNT_BOUND:
+            return "price_band_percent must not be negative and must fit 62 bits"
         return ""
