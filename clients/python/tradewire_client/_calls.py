@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import grpc
@@ -83,23 +83,25 @@ class Caller:
             except TradewireError as error:
                 raise NotSent(error) from error
             try:
-                response, headers = await perform(method, request, seconds, metadata)
+                return await perform(method, request, seconds, metadata, self._note_rate_limit)
             except Refused as error:
                 if last or not needs_sign_in(error):
                     raise
                 # Refused at the door: nothing happened, so this is no repetition.
                 self._authority.invalidate(metadata)
-            else:
-                self._note_rate_limit(headers)
-                return response
         raise AssertionError("the loop ends by return or raise")
 
-    def _note_rate_limit(self, headers: dict[str, str]) -> None:
-        limit, remaining, reset = (headers.get(name, "") for name in _RATE_LIMIT_HEADERS)
+    def _note_rate_limit(self, received: grpc.aio.Metadata | None) -> None:
+        headers = dict(received or ())
+        limit, remaining, reset = (str(headers.get(name, "")) for name in _RATE_LIMIT_HEADERS)
         if limit.isdecimal() and remaining.isdecimal() and reset.isdecimal():
             self.rate_limit = RateLimit(
                 limit=int(limit), remaining=int(remaining), reset_ms=int(reset) * 1000
             )
+
+
+def _ignore(received: grpc.aio.Metadata | None) -> None:
+    """Take no notice."""
 
 
 async def perform(
@@ -107,8 +109,9 @@ async def perform(
     request: Request,
     seconds: float,
     metadata: Metadata = (),
-) -> tuple[Response, dict[str, str]]:
-    """Make one attempt; return the response and the initial metadata.
+    observe: Callable[[grpc.aio.Metadata | None], None] = _ignore,
+) -> Response:
+    """Make one attempt; `observe` is shown the initial metadata of the answer, whatever it is.
 
     Raises:
         TradewireError: the call failed.
@@ -116,8 +119,9 @@ async def perform(
     try:
         call: Any = method(request, timeout=seconds, metadata=tuple(metadata))
         response: Response = await call
-        headers = await call.initial_metadata()
+        observe(await call.initial_metadata())
     except grpc.aio.AioRpcError as error:
+        observe(error.initial_metadata())
         raise error_of_call(error) from error
     except grpc.aio.UsageError as error:
         raise ClientClosed("the client is closed") from error
@@ -128,4 +132,4 @@ async def perform(
         if task is not None and task.cancelling():
             raise
         raise Unavailable("the client was closed during the call") from error
-    return response, {key: value for key, value in headers or () if isinstance(value, str)}
+    return response

@@ -37,7 +37,7 @@ from tradewire_client._feed import ExecutionFeed, FetchExecutions
 from tradewire_client._follow import JournalId
 from tradewire_client._gen.tradewire import v1
 from tradewire_client._pipeline import FRAME_MAX, Pipeline
-from tradewire_client._streams import Outages, Plumbing, error_of_closing, read_message
+from tradewire_client._streams import Outages, Plumbing, Reading, error_of_closing
 from tradewire_client._values import AccountSnapshot, RateLimit
 
 logger = logging.getLogger("tradewire_client.entry")
@@ -268,12 +268,13 @@ class OrderEntry(OrderCommands["Future[OrderAnswer]", "Future[CanceledOrders]"])
     async def _serve(self) -> None:
         """Open a stream and read it until it is lost."""
         call = await self._open()
+        reading = Reading(call, quiet=self._plumbing.policy.quiet)
         writer: asyncio.Task[None] | None = None
         try:
             while True:
                 if writer is None and self._cursor.last is not None:
                     writer = asyncio.create_task(self._write(call), name="tradewire frames")
-                message = await read_message(call, quiet=self._plumbing.policy.quiet)
+                message = await reading.next()
                 if message.closing is not None:
                     raise error_of_closing(message.closing)
                 self._outages.over()
@@ -281,7 +282,7 @@ class OrderEntry(OrderCommands["Future[OrderAnswer]", "Future[CanceledOrders]"])
                 self._opened.set()
         finally:
             self._call = None
-            call.cancel()
+            reading.cancel()
             if writer is not None:
                 writer.cancel()
                 await asyncio.gather(writer, return_exceptions=True)

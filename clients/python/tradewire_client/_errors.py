@@ -110,8 +110,13 @@ class TradewireError(Exception):
 
     def __str__(self) -> str:
         named = f"{self.reason_name}: {self.message}" if self.reason_name else self.message
-        fields = "; ".join(f"{item.field}: {item.description}" for item in self.field_violations)
-        return " ".join(part for part in (named, fields and f"[{fields}]", self.advice) if part)
+        fields = "; ".join(
+            f"{item.field}: {item.description}"
+            for item in self.field_violations
+            if item.description not in self.message
+        )
+        advice = "" if self.advice in self.message else self.advice
+        return " ".join(part for part in (named, fields and f"[{fields}]", advice) if part)
 
 
 class ConfigurationError(TradewireError, ValueError):
@@ -358,11 +363,13 @@ def _error(
     violations: tuple[FieldViolation, ...] = (),
 ) -> TradewireError:
     metadata = {} if info is None else dict(info.metadata)
+    reason_name = "" if info is None else info.reason
     kind = _class_of(code, info)
     return kind(
-        message or code.value[1],
+        # The venue's text names the reason as well, for those who see nothing but the text.
+        message.removeprefix(f"{reason_name}: ") or code.value[1],
         code=code,
-        reason_name="" if info is None else info.reason,
+        reason_name=reason_name,
         metadata=MappingProxyType(metadata),
         field_violations=violations,
     )

@@ -188,7 +188,7 @@ class Session:
         async def attempt(seconds: float) -> v1.CreateSessionResponse:
             # Every attempt is signed anew: a nonce is good once, and the timestamp must be fresh.
             request = v1.CreateSessionRequest(signature=self._sign(key))
-            return (await perform(self._stub.create_session, request, seconds))[0]
+            return await perform(self._stub.create_session, request, seconds)
 
         # A session too many does no harm, so an attempt without an answer is simply repeated.
         return await self._retrier.run(Work(name="CreateSession", effect=Effect.NONE), attempt)
@@ -233,6 +233,6 @@ class Session:
     async def _get_server_time(self) -> v1.GetServerTimeResponse:
         async def attempt(seconds: float) -> v1.GetServerTimeResponse:
             request = v1.GetServerTimeRequest()
-            return (await perform(self._stub.get_server_time, request, seconds))[0]
+            return await perform(self._stub.get_server_time, request, seconds)
 
         return await self._retrier.run(Work(name="GetServerTime", effect=Effect.NONE), attempt)

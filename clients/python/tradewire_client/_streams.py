@@ -154,7 +154,7 @@ class SupervisedStream(ABC, Generic[Message, Item]):
         self._outages = Outages(plumbing)
         self._name = type(self).__name__
         self._authorization: Metadata = ()
-        self._call: grpc.aio.UnaryStreamCall[Any, Message] | None = None
+        self._call: Reading[Message] | None = None
         self._ready: deque[Item] = deque()
         self._failure: TradewireError | None = None
         self._reading = False
@@ -230,8 +230,11 @@ class SupervisedStream(ABC, Generic[Message, Item]):
     async def _next_message(self) -> Message:
         while True:
             try:
-                call = self._call or await self._opened()
-                message = await self._read(call)
+                reading = self._call or await self._opened()
+                message = await reading.next()
+                if self._failure is not None:
+                    # Closed by another task meanwhile.
+                    raise self._failure
                 if message.closing is not None:
                     raise error_of_closing(message.closing)
             except ProtocolViolation:
@@ -245,21 +248,15 @@ class SupervisedStream(ABC, Generic[Message, Item]):
                 self._outages.over()
                 return message
 
-    async def _opened(self) -> grpc.aio.UnaryStreamCall[Any, Message]:
+    async def _opened(self) -> Reading[Message]:
         self._authorization = await self._authority.authorization()
         await self._before_reopening()
         try:
-            self._call = self._open(self._authorization)
+            call = self._open(self._authorization)
         except grpc.aio.UsageError as error:
             raise ClientClosed("the client is closed") from error
+        self._call = Reading(call, quiet=self._quiet)
         return self._call
-
-    async def _read(self, call: grpc.aio.UnaryStreamCall[Any, Message]) -> Message:
-        message = await read_message(call, quiet=self._quiet)
-        if self._failure is not None:
-            # Closed by another task meanwhile.
-            raise self._failure
-        return message
 
     def _drop_call(self) -> None:
         if self._call is not None:
@@ -267,33 +264,65 @@ class SupervisedStream(ABC, Generic[Message, Item]):
             self._call = None
 
 
-async def read_message(
-    call: grpc.aio.UnaryStreamCall[Any, Message] | grpc.aio.StreamStreamCall[Any, Message],
-    *,
-    quiet: float,
-) -> Message:
-    """Read the next message of a stream.
+class Reading(Generic[Message]):
+    """The reading end of a call.
 
-    Raises:
-        TimedOut: none came in `quiet` seconds.
-        TradewireError: the stream failed, or ended without saying why.
+    gRPC ends the call when a pending read is canceled. People put time-outs around `anext`, and
+    that must not cost the stream, so a pending read outlives who waits for it.
     """
-    try:
-        async with asyncio.timeout(quiet):
-            message: Any = await call.read()
-    except TimeoutError as error:
-        raise TimedOut(f"no message for {quiet:g} seconds, not even a heartbeat") from error
-    except grpc.aio.AioRpcError as error:
-        raise error_of_call(error) from error
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        raise ClientClosed("the stream is closed") from error
-    if message is grpc.aio.EOF:
-        raise Unavailable("the stream ended without saying why")
-    received: Message = message
-    return received
+
+    def __init__(
+        self,
+        call: grpc.aio.UnaryStreamCall[Any, Message] | grpc.aio.StreamStreamCall[Any, Message],
+        *,
+        quiet: float,
+    ) -> None:
+        self._call = call
+        self._quiet = quiet
+        self._pending: asyncio.Task[Any] | None = None
+
+    async def next(self) -> Message:
+        """Return the next message.
+
+        Raises:
+            TimedOut: none came for too long.
+            TradewireError: the stream failed, or ended without saying why.
+        """
+        if self._pending is None:
+            self._pending = asyncio.create_task(_read(self._call), name="tradewire read")
+            self._pending.add_done_callback(_retrieve)
+        await asyncio.wait({self._pending}, timeout=self._quiet)
+        if not self._pending.done():
+            raise TimedOut(f"no message for {self._quiet:g} seconds, not even a heartbeat")
+        finished, self._pending = self._pending, None
+        try:
+            message: Any = finished.result()
+        except grpc.aio.AioRpcError as error:
+            raise error_of_call(error) from error
+        except asyncio.CancelledError as error:
+            raise ClientClosed("the stream is closed") from error
+        if message is grpc.aio.EOF:
+            raise Unavailable("the stream ended without saying why")
+        received: Message = message
+        return received
+
+    def cancel(self) -> None:
+        """End the call."""
+        self._call.cancel()
+        if self._pending is not None:
+            self._pending.cancel()
+
+
+async def _read(
+    call: grpc.aio.UnaryStreamCall[Any, Message] | grpc.aio.StreamStreamCall[Any, Message],
+) -> Any:
+    return await call.read()
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    """Look at the exception of a read that nobody waits for, so that it is not reported."""
+    if not task.cancelled():
+        task.exception()
 
 
 def error_of_closing(closing: v1.Closing) -> TradewireError:

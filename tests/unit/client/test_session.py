@@ -1,0 +1,246 @@
+"""Signing in, staying signed in, and clocks that are wrong."""
+
+import asyncio
+import contextlib
+
+import pytest
+import tradewire_client as tw
+from tests.unit.client.fake_venue import (
+    ENVIRONMENT,
+    KEY,
+    FakeTime,
+    FakeVenue,
+    fault,
+    place_response,
+    script,
+)
+from tradewire.v1 import account_service_pb2, order_service_pb2
+from tradewire_client._signing import encode_signature, session_payload
+
+
+@contextlib.asynccontextmanager
+async def served(clock=None, **options):
+    clock = clock or FakeTime()
+    async with FakeVenue() as venue:
+        venue.clock_ms = lambda: clock.wall_ms
+        venue.on(
+            GetAccount=lambda request, context: account_service_pb2.GetAccountResponse(),
+            PlaceOrder=place_response,
+        )
+        async with venue.client(world=clock.world(), **options) as client:
+            yield venue, client, clock
+
+
+async def test_opening_the_client_signs_in_with_the_published_string():
+    async with served() as (venue, client, clock):
+        (request,) = venue.requests("CreateSession")
+        payload = session_payload(
+            environment=ENVIRONMENT, timestamp_ms=clock.wall_ms, nonce="0123456789abcdef"
+        )
+        assert request.signature.api_key == "tw_test"
+        assert request.signature.timestamp_ms == clock.wall_ms
+        assert request.signature.signature == encode_signature(KEY.sign(payload))
+        assert (client.session.account, client.session.scopes) == (
+            "demo-1",
+            (tw.Scope.READ, tw.Scope.TRADE),
+        )
+
+
+async def test_calls_carry_the_token():
+    async with served() as (venue, client, _):
+        await client.account.get()
+        assert venue.authorizations[-1] == "Bearer token-1"
+
+
+async def test_the_environment_is_asked_for_when_it_is_not_given():
+    async with served(environment="") as (venue, client, _):
+        assert [name for name, _ in venue.calls] == ["GetServerTime", "CreateSession"]
+        assert client.session.environment == ENVIRONMENT
+
+
+async def test_a_wrong_clock_is_measured_and_the_sign_in_repeated():
+    clock = FakeTime()
+    async with FakeVenue() as venue:
+        venue.clock_ms = lambda: clock.wall_ms + 7_000
+        create = venue.handlers["CreateSession"]
+        venue.on(CreateSession=script(fault("TIMESTAMP_OUT_OF_WINDOW"), create))
+        async with venue.client(world=clock.world()) as client:
+            first, second = venue.requests("CreateSession")
+            assert second.signature.timestamp_ms - first.signature.timestamp_ms == 7_000
+            assert client.session.clock_offset_ms == 7_000
+
+
+async def test_a_clock_that_cannot_be_trusted_ends_in_the_venues_error():
+    async with FakeVenue() as venue:
+        venue.on(CreateSession=script(*[fault("TIMESTAMP_OUT_OF_WINDOW")] * 3))
+        with pytest.raises(tw.AuthenticationError) as caught:
+            async with venue.client():
+                pass
+        assert caught.value.reason is tw.Reason.TIMESTAMP_OUT_OF_WINDOW
+        assert len(venue.requests("GetServerTime")) == 2
+
+
+async def test_a_venue_of_another_environment_is_noticed():
+    async with FakeVenue() as venue:
+        venue.on(CreateSession=script(fault("TIMESTAMP_OUT_OF_WINDOW")))
+        with pytest.raises(tw.ConfigurationError, match="the venue is 'sandbox'"):
+            async with venue.client(environment="production"):
+                pass
+
+
+@pytest.mark.parametrize("name", ["SIGNATURE_INVALID", "KEY_REVOKED", "ADDRESS_NOT_ALLOWED"])
+async def test_a_refused_sign_in_is_not_repeated(name):
+    async with FakeVenue() as venue:
+        venue.on(CreateSession=script(fault(name)))
+        with pytest.raises(tw.Refused) as caught:
+            async with venue.client():
+                pass
+        assert caught.value.reason_name == name
+        assert len(venue.requests("CreateSession")) == 1
+
+
+async def test_every_attempt_to_sign_in_is_signed_anew():
+    nonces = iter(["a" * 16, "b" * 16])
+    world = tw.World(nonce=lambda: next(nonces))
+    async with FakeVenue() as venue:
+        create = venue.handlers["CreateSession"]
+        venue.on(CreateSession=script(fault("OVERLOADED"), create))
+        async with venue.client(world=world):
+            used = [request.signature.nonce for request in venue.requests("CreateSession")]
+            assert used == ["a" * 16, "b" * 16]
+
+
+async def test_a_token_is_renewed_before_it_ends_and_beside_the_call():
+    async with served() as (venue, client, clock):
+        clock.pass_time(719)
+        await client.account.get()
+        assert venue.tokens_made == 1
+        clock.pass_time(2)
+        await client.account.get()
+        assert venue.authorizations[-1] in ("Bearer token-1", "")
+        await asyncio.wait_for(_until(lambda: venue.tokens_made == 2), 5)
+        await _until(lambda: client.session._token.expires_at > clock.now + 800)
+        await client.account.get()
+        assert venue.authorizations[-1] == "Bearer token-2"
+
+
+async def test_a_token_that_has_ended_is_waited_for():
+    async with served() as (venue, client, clock):
+        clock.pass_time(10_000)
+        await client.account.get()
+        assert venue.authorizations[-1] == "Bearer token-2"
+
+
+async def test_many_calls_that_need_a_token_sign_in_once():
+    async with served() as (venue, client, clock):
+        clock.pass_time(10_000)
+        await asyncio.gather(*(client.account.get() for _ in range(20)))
+        assert venue.tokens_made == 2
+
+
+@pytest.mark.parametrize("name", ["TOKEN_EXPIRED", "TOKEN_INVALID"])
+async def test_a_token_that_the_venue_no_longer_takes_is_replaced_and_the_call_repeated(name):
+    async with served() as (venue, client, _):
+        venue.on(PlaceOrder=script(fault(name), place_response))
+        order = await client.orders.place(
+            symbol="BTC-USD", side="buy", type="limit", quantity="1", price="1"
+        )
+        first, second = venue.requests("PlaceOrder")
+        assert order.client_order_id == first.client_order_id == second.client_order_id
+        assert venue.tokens_made == 2
+
+
+async def test_many_calls_with_a_token_that_is_refused_sign_in_once():
+    async with served() as (venue, client, _):
+        old = "Bearer token-1"
+
+        def get_account(request, context):
+            if dict(context.invocation_metadata())["authorization"] == old:
+                raise fault("TOKEN_INVALID")
+            return account_service_pb2.GetAccountResponse()
+
+        venue.on(GetAccount=get_account)
+        await asyncio.gather(*(client.account.get() for _ in range(20)))
+        assert venue.tokens_made == 2
+
+
+async def test_a_fresh_token_that_is_refused_is_an_answer():
+    async with served() as (venue, client, _):
+        venue.on(GetAccount=script(*[fault("TOKEN_INVALID")] * 2))
+        with pytest.raises(tw.AuthenticationError):
+            await client.account.get()
+        assert venue.tokens_made == 2
+
+
+async def test_a_renewal_that_fails_is_not_noticed_while_the_token_lasts():
+    async with served() as (venue, client, clock):
+        venue.on(CreateSession=script(*[fault("KEY_REVOKED")] * 2))
+        clock.pass_time(800)
+        await client.account.get()
+        await _until(lambda: len(venue.requests("CreateSession")) == 2)
+        await client.account.get()
+        await client.account.get()
+        assert len(venue.requests("CreateSession")) == 2, "the next try waits a while"
+        clock.pass_time(1000)
+        with pytest.raises(tw.AuthenticationError):
+            await client.account.get()
+
+
+async def test_who_stops_waiting_does_not_take_the_sign_in_from_others():
+    async with served() as (venue, client, clock):
+        clock.pass_time(10_000)
+        impatient = asyncio.create_task(client.account.get())
+        patient = asyncio.create_task(client.account.get())
+        await asyncio.sleep(0)
+        impatient.cancel()
+        await patient
+        assert impatient.cancelled()
+
+
+async def test_without_a_key_public_calls_work_and_carry_nothing():
+    async with FakeVenue() as venue:
+        async with venue.client(key=None) as client:
+            assert (await client.session.server_time()).environment == ENVIRONMENT
+        assert venue.authorizations == [""]
+
+
+async def test_closing_ends_the_session():
+    async with served() as (venue, client, _):
+        await client.close()
+        assert venue.calls[-1][0] == "EndSession"
+        with pytest.raises(tw.ClientClosed):
+            await client.account.get()
+
+
+async def test_a_closed_venue_does_not_keep_the_client_from_closing():
+    async with FakeVenue() as venue:
+        client = venue.client()
+        await client.__aenter__()
+        await venue.stop()
+        await client.close()
+
+
+async def test_the_rate_limit_of_the_last_answer_is_known():
+    async with served() as (venue, client, _):
+        assert client.rate_limit is None
+
+        async def get_order(request, context):
+            await context.send_initial_metadata(
+                (
+                    ("ratelimit-limit", "100"),
+                    ("ratelimit-remaining", "7"),
+                    ("ratelimit-reset", "3"),
+                )
+            )
+            if request.client_order_id == "none":
+                raise fault("ORDER_NOT_FOUND")
+            return order_service_pb2.GetOrderResponse()
+
+        venue.on(GetOrder=get_order)
+        await client.orders.get("1")
+        assert client.rate_limit == tw.RateLimit(limit=100, remaining=7, reset_ms=3000)
+
+
+async def _until(condition):
+    while not condition():
+        await asyncio.sleep(0.001)
