@@ -4,6 +4,7 @@ Where chance comes from is the caller's business: `pick` chooses one of a sequen
 by a seeded generator. A value that stands there twice is twice as likely.
 """
 
+import random
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
@@ -100,7 +101,7 @@ ACCOUNTS = {
     "carol": (500_000, 100_000, 4),
     "dave": (3_333_333, 9_999_999, 100),
 }
-TOTALS = {"USD": "60", "BTC": "5", "ETH": "9"}
+TOTALS = {"USD": "40", "BTC": "3", "ETH": "5"}
 
 TIMES_IN_FORCE = [*[TimeInForce.GTC] * 6, *TimeInForce]
 PREVENTIONS = [SelfTradePrevention.UNSPECIFIED, *SelfTradePrevention]
@@ -112,7 +113,7 @@ ONCE_IN_FIVE = [True, False, False, False, False]
 class Traffic:
     """Makes commands for a twin that has the instruments and accounts above."""
 
-    def __init__(self, twin: Twin, pick: Pick) -> None:
+    def __init__(self, twin: Twin, pick: Pick = random.choice) -> None:
         self.twin = twin
         self.pick = pick
         self.id_count = 0
@@ -142,12 +143,12 @@ class Traffic:
         quantities = QUANTITIES.get(symbol, ["1"])
         return self.pick([*quantities * 3, *BAD_QUANTITIES])
 
-    def limit(self) -> PlaceOrder:
-        """Return a limit order that may make sense."""
+    def limit(self, account: str = "") -> PlaceOrder:
+        """Return a limit order that may make sense, of any account or a certain one."""
         symbol, time_in_force = self.symbol(), self.pick(TIMES_IN_FORCE)
         ends = time_in_force is TimeInForce.GTD
         return PlaceOrder(
-            self.account(),
+            account or self.account(),
             self.new_id(),
             symbol,
             self.pick(SIDES),
@@ -248,6 +249,10 @@ class Traffic:
         ]
         return self.pick(commands)
 
+    def rare(self) -> Command:
+        """Return a command that changes much at once."""
+        return self.pick([self.cancel_many, self.venue])()
+
     def pass_time(self) -> ExpireOrders:
         """Let time pass, and return what each batch begins with."""
         self.twin.venue.now_ns += self.pick([1, SECOND_NS, SECOND_NS, 10 * SECOND_NS, DAY_NS // 3])
@@ -264,8 +269,7 @@ class Traffic:
             self.money,
             self.pass_time,
         ]
-        rare: list[Callable[[], Command]] = [self.cancel_many, self.venue]
-        return self.pick([*usual * 3, *rare])()
+        return self.pick([*usual * 3, self.rare, self.rare])()
 
 
 def new_twin() -> Twin:
