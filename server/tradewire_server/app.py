@@ -35,7 +35,7 @@ from tradewire_server.api.accounts import AccountService
 from tradewire_server.api.admin import AdminService
 from tradewire_server.api.admission import Admission
 from tradewire_server.api.edge import Edge
-from tradewire_server.api.encode import MessageEncoder
+from tradewire_server.api.encoder import MessageEncoder
 from tradewire_server.api.enter_orders import OrderEntry
 from tradewire_server.api.executions import ExecutionService
 from tradewire_server.api.key_messages import key_of
@@ -56,7 +56,7 @@ from tradewire_server.auth.sealing import Sealer
 from tradewire_server.auth.throttle import SignInThrottle
 from tradewire_server.auth.tokens import TokenAuthority
 from tradewire_server.engine.commands import CancelOrphans
-from tradewire_server.engine.state import AccountState
+from tradewire_server.engine.events import AccountUpdated, KeyStored
 from tradewire_server.engine.vocabulary import Reason
 from tradewire_server.journal.sqlite import SqliteJournal
 from tradewire_server.metrics import Metrics
@@ -148,7 +148,7 @@ class Application:
         self.settings = settings
         self.clock_ns = clock_ns
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.journal = SqliteJournal(settings.data_dir)
+        self.journal = SqliteJournal.open(settings.data_dir, now_ns=clock_ns())
         try:
             self.state = recover(self.journal)
         except BaseException:
@@ -173,7 +173,7 @@ class Application:
             clock_ns=self.clock_ns,
             monotonic=time.monotonic,
             publish=self._publish,
-            on_key=lambda record: apply_key(self.ring, record),
+            on_settings=self._apply_settings,
             on_failure=self._fail,
         )
         self.hub = Hub(replay=self.journal.read_feed, feed_range=self.journal.feed_range)
@@ -222,7 +222,7 @@ class Application:
             for admin in (False, True)
         }
         for account in self.state.accounts.values():
-            self._exempt(account)
+            self.limiter.set_exempt(account.name, account.rate_limit_exempt)
 
     def _make_api(self) -> None:
         numbers = itertools.count(1)
@@ -247,7 +247,7 @@ class Application:
         self._keys = KeyService(venue, self.maker, self.ring)
         self._sessions = SessionService(venue, public)
         self._admin_sessions = SessionService(venue, admin)
-        self._admin = AdminService(venue, self.maker, on_account=self._exempt)
+        self._admin = AdminService(venue, self.maker)
         self.venue = venue
 
     # --- listeners --------------------------------------------------------------------------------
@@ -364,8 +364,12 @@ class Application:
         metrics.queue_length.set(self.sequencer.queue_length)
         metrics.subscriptions.set(self.hub.subscription_count)
 
-    def _exempt(self, account: AccountState) -> None:
-        self.limiter.set_exempt(account.name, account.rate_limit_exempt)
+    def _apply_settings(self, event: KeyStored | AccountUpdated) -> None:
+        """Take over a durable change of a key or an account."""
+        if isinstance(event, KeyStored):
+            apply_key(self.ring, event.key)
+        else:
+            self.limiter.set_exempt(event.account, event.rate_limit_exempt)
 
     def _fail(self, error: BaseException) -> None:
         """Stop for good: nothing more is answered, the process is to end."""

@@ -38,7 +38,13 @@ from tradewire_server.engine.commands import (
     Withdraw,
 )
 from tradewire_server.engine.decide import decide
-from tradewire_server.engine.events import Event, KeyRecord, KeyStored, OrderCanceled, OrderRejected
+from tradewire_server.engine.events import (
+    AccountUpdated,
+    Event,
+    KeyStored,
+    OrderCanceled,
+    OrderRejected,
+)
 from tradewire_server.engine.fold import fold
 from tradewire_server.engine.state import State
 from tradewire_server.engine.vocabulary import Reason
@@ -49,6 +55,7 @@ from tradewire_server.recorder import Encoder, Recorder
 
 BATCH_COMMANDS_MAX = 512
 BATCH_WORK_S = 0.005
+BATCH_COMMANDS_MIN = 16
 QUEUE_COMMANDS_MAX = 16_384
 QUEUE_RESERVE = 2_048
 CLIENT_IDS_MAX = 200_000_000
@@ -86,6 +93,15 @@ class Submission(NamedTuple):
     command: Command | Refused
     valid_until_ns: int = 0
     tag: Any = None
+    key: IdKey | None = None
+    content_hash: bytes = b""
+
+
+def submission_of(command: Command, valid_until_ns: int = 0, tag: Any = None) -> Submission:
+    """Return a command with its place in the index of ids."""
+    key = id_key(command)
+    digest = content_hash(command) if key is not None else b""
+    return Submission(command, valid_until_ns, tag, key, digest)
 
 
 class Published(NamedTuple):
@@ -133,7 +149,7 @@ class Sequencer:
         clock_ns: Callable[[], int],
         monotonic: Callable[[], float],
         publish: Callable[[Published], None],
-        on_key: Callable[[KeyRecord], None],
+        on_settings: Callable[[KeyStored | AccountUpdated], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self.state = state
@@ -143,16 +159,19 @@ class Sequencer:
         self._clock_ns = clock_ns
         self._monotonic = monotonic
         self._publish = publish
-        self._on_key = on_key
+        self._on_settings = on_settings
         self._on_failure = on_failure
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal-writer")
         self._active: deque[Lane] = deque()
+        # How many commands the work time has room for, as the last batches showed.
+        self._batch_size = BATCH_COMMANDS_MAX
         self._unary_lanes: dict[str, Lane] = {}
         self._waiting = 0
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._unsettled: asyncio.Future[None] | None = None
         self._batch_ids: dict[IdKey, tuple[ClientIdRow, Done]] = {}
+        self._ids_full = False
         self._accepting = True
         self._stopping = False
         self.failure: BaseException | None = None
@@ -202,7 +221,7 @@ class Sequencer:
         unary = self._unary_lanes.get(lane)
         if unary is None:
             unary = self._unary_lanes[lane] = Lane(_resolve)
-        self.enter(unary, [Submission(command, valid_until_ns, future)])
+        self.enter(unary, [submission_of(command, valid_until_ns, future)])
         return await future
 
     async def settled(self) -> None:
@@ -286,22 +305,27 @@ class Sequencer:
         recorder = self._recorder
         recorder.begin(now_ns)
         self._batch_ids = {}
+        self._ids_full = self._journal.client_id_count() >= CLIENT_IDS_MAX
         first_event = self.state.event_number + 1
         events: list[Event] = []
         rows: list[ClientIdRow] = []
         self._run(ExpireOrders(), now_ns, events)
         known = self._journal.find_client_ids(
-            [key for _, submission in taken if (key := id_key(submission.command))]
+            [submission.key for _, submission in taken if submission.key is not None]
         )
         lanes: dict[int, Lane] = {}
         started = self._monotonic()
-        for position, (lane, submission) in enumerate(taken):
+        for position, (lane, submission) in enumerate(taken, 1):
             outcome = self._execute(submission, now_ns, known, events, rows)
+            if not lane.results:
+                lanes[id(lane)] = lane
             lane.results.append((submission, outcome))
-            lanes[id(lane)] = lane
-            if self._monotonic() - started > BATCH_WORK_S:
-                self._put_back(taken[position + 1 :])
+            if position % BATCH_COMMANDS_MIN == 0 and self._monotonic() - started > BATCH_WORK_S:
+                self._put_back(taken[position:])
+                self._batch_size = position
                 break
+        else:
+            self._batch_size = min(2 * self._batch_size, BATCH_COMMANDS_MAX)
         if events:
             batch = Batch(
                 first_event,
@@ -328,14 +352,14 @@ class Sequencer:
         await loop.run_in_executor(self._writer, self._journal.append, batch)
         changed, self.state.changed_books = self.state.changed_books, set()
         for event in events:
-            if isinstance(event, KeyStored):
-                self._on_key(event.key)
+            if isinstance(event, KeyStored | AccountUpdated):
+                self._on_settings(event)
         self._publish(Published(batch.chunks, changed, batch.last_event))
 
     def _take(self) -> list[tuple[Lane, Submission]]:
         taken: list[tuple[Lane, Submission]] = []
         active = self._active
-        while active and len(taken) < BATCH_COMMANDS_MAX:
+        while active and len(taken) < self._batch_size:
             lane = active.popleft()
             taken.append((lane, lane.queue.popleft()))
             if lane.queue:
@@ -378,10 +402,8 @@ class Sequencer:
             return Refused(
                 Reason.DEADLINE_PASSED, "the command waited beyond its deadline and had no effect"
             )
-        key = id_key(command)
-        digest = b""
+        key, digest = submission.key, submission.content_hash
         if key is not None:
-            digest = content_hash(command)
             known_outcome = self._known(command, key, digest, known)
             if known_outcome is not None:
                 return known_outcome
@@ -401,7 +423,7 @@ class Sequencer:
 
     def _done(self, command: Command, events: list[Event]) -> Done:
         """Return the answer that follows from a command's events."""
-        if isinstance(command, PlaceOrder | AmendOrder | CancelOrder):
+        if isinstance(command, (PlaceOrder, AmendOrder, CancelOrder)):
             first = events[0]
             order_id: int = first.order_id  # type: ignore[union-attr]
             last = self._recorder.last_execution(order_id)
@@ -431,7 +453,7 @@ class Sequencer:
             account = self.state.accounts.get(key[0])
             if account is not None and key[1] in account.client_order_ids:
                 return _reused(command)
-            if self._journal.client_id_count() >= CLIENT_IDS_MAX:
+            if self._ids_full:
                 return Refused(
                     Reason.ID_CAPACITY_REACHED, "the index of client order ids is at its bound"
                 )
@@ -475,9 +497,8 @@ class Sequencer:
             order_id = row.order_id
             if order_id in self.state.orders:
                 # The order has had too many amends for its memory to know this id; the index does.
-                again = submission._replace(
-                    command=command._replace(order_id=order_id, original_client_order_id="")
-                )
+                named = command._replace(order_id=order_id, original_client_order_id="")
+                again = submission._replace(command=named)
                 return self._execute(again, now_ns, known, events, rows)
         if self._recorder.closed_in_batch(command.account, order_id) or (
             self._journal.closed_order(command.account, order_id) is not None
@@ -502,11 +523,11 @@ def _reused(command: Command) -> Refused:
     return Refused(Reason.CLIENT_ORDER_ID_REUSED, text, "client_order_id")
 
 
-def id_key(command: Command | Refused) -> IdKey | None:
+def id_key(command: Command) -> IdKey | None:
     """Return the place of a command's id in the index, None if it has none."""
-    if isinstance(command, PlaceOrder | AmendOrder | CancelOrder):
+    if isinstance(command, (PlaceOrder, AmendOrder, CancelOrder)):
         return (command.account, command.client_order_id) if command.client_order_id else None
-    if isinstance(command, Deposit | Withdraw):
+    if isinstance(command, (Deposit, Withdraw)):
         return (command.account, REQUEST_ID_PREFIX + command.request_id)
     return None
 

@@ -1,7 +1,5 @@
 """AdminService: operation of the venue, on a listener of its own."""
 
-from collections.abc import Callable
-
 from google.protobuf.message import Message
 from tradewire.v1 import account_pb2, admin_service_pb2, admin_service_pb2_grpc
 
@@ -43,13 +41,9 @@ DEFAULT_OPEN_ORDER_LIMIT = 1000
 class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
     """See the contract. Every change is a command of the sequencer and an event of the journal."""
 
-    def __init__(
-        self, venue: Venue, maker: KeyMaker, *, on_account: Callable[[AccountState], None]
-    ) -> None:
-        """Call `on_account` after the settings of an account changed, durably."""
+    def __init__(self, venue: Venue, maker: KeyMaker) -> None:
         self._venue = venue
         self._maker = maker
-        self._on_account = on_account
 
     async def CreateAccount(
         self, request: admin_service_pb2.CreateAccountRequest, context: Context
@@ -66,7 +60,6 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
             )
         )
         account = self._venue.account(request.account)
-        self._on_account(account)
         return admin_service_pb2.CreateAccountResponse(account=account_message(account))
 
     async def ListAccounts(
@@ -99,7 +92,6 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
             )
         )
         account = self._venue.account(request.account)
-        self._on_account(account)
         return admin_service_pb2.UpdateAccountResponse(
             account=account_message(account), canceled_count=done.canceled_count
         )

@@ -11,7 +11,7 @@ import inspect
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import grpc
 import grpc.aio
@@ -30,8 +30,13 @@ from tradewire_server.sequencer import NotServing, Overloaded
 
 logger = logging.getLogger("tradewire.edge")
 
-Handler = grpc.RpcMethodHandler[Any, Any]
-Context = grpc.aio.ServicerContext[Any, Any]
+if TYPE_CHECKING:
+    Handler = grpc.RpcMethodHandler[Any, Any]
+    Context = grpc.aio.ServicerContext[Any, Any]
+else:
+    # Generic in the stubs only.
+    Handler = grpc.RpcMethodHandler
+    Context = grpc.aio.ServicerContext
 
 
 class Measure(Protocol):

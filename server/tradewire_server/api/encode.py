@@ -1,23 +1,20 @@
-"""From the engine's values to the contract's messages."""
+"""From the engine's values to the contract's messages; see `encoder` for what is stored."""
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from tradewire.v1 import account_pb2, market_pb2, order_pb2
 
-from tradewire_server.api.wire import embed
 from tradewire_server.engine.decimals import format_decimal
 from tradewire_server.engine.instrument import Instrument
 from tradewire_server.engine.ledger import RATE_SCALE, Balance, Position
-from tradewire_server.engine.listener import Execution, LedgerEntry, PublicTrade
 from tradewire_server.engine.order import Order
 from tradewire_server.engine.state import AccountState, Market, State
-from tradewire_server.engine.vocabulary import ExecutionType, OrderStatus, OrderType, Reason
+from tradewire_server.engine.vocabulary import OrderType
 from tradewire_server.journal.records import CandleRow
-from tradewire_server.recorder import MINUTE_NS, StoredAnswer
+from tradewire_server.recorder import MINUTE_NS
 
 NS_PER_S = 10**9
 PERCENT_DECIMALS = 4
 RATE_DECIMALS = 7
-ORDER_FIELD = order_pb2.Execution.DESCRIPTOR.fields_by_name["order"].number
 assert RATE_SCALE == 10**RATE_DECIMALS
 
 
@@ -59,84 +56,6 @@ def order_message(order: Order) -> order_pb2.Order:
     if terms.expire_time_ns:
         message.expire_time.CopyFrom(timestamp(terms.expire_time_ns))
     return message
-
-
-class MessageEncoder:
-    """Makes the messages that are stored and streamed; see `recorder.Encoder`."""
-
-    def __init__(self, state: State) -> None:
-        self._precisions = state.assets
-
-    def execution(self, execution: Execution) -> tuple[bytes, bytes]:
-        """Return the serialised Execution and its Order."""
-        order_bytes = order_message(execution.order).SerializeToString()
-        message = order_pb2.Execution(
-            sequence=execution.sequence,
-            execution_id=str(execution.execution_id),
-            type=execution.type,  # type: ignore[arg-type]
-            transact_time=timestamp(execution.time_ns),
-            reason=execution.reason,  # type: ignore[arg-type]
-            command_client_order_id=execution.client_order_id,
-        )
-        if execution.type is ExecutionType.TRADE:
-            instrument = execution.order.market.instrument
-            message.last_quantity = instrument.format_quantity(execution.last_lots)
-            message.last_price = instrument.format_price(execution.last_ticks)
-            message.trade_id = execution.trade_id
-            message.liquidity = execution.liquidity  # type: ignore[assignment]
-            message.last_fee = instrument.format_quote(execution.last_fee)
-        if execution.counter_order_id:
-            message.counter_order_id = str(execution.counter_order_id)
-        if execution.priority_kept is not None:
-            message.priority_kept = execution.priority_kept
-        return message.SerializeToString() + embed(ORDER_FIELD, order_bytes), order_bytes
-
-    def ledger_entry(self, entry: LedgerEntry) -> bytes:
-        """Return the serialised LedgerEntry."""
-        message = account_pb2.LedgerEntry(
-            ledger_sequence=entry.ledger_sequence,
-            type=entry.type,  # type: ignore[arg-type]
-            time=timestamp(entry.time_ns),
-            request_id=entry.request_id,
-        )
-        precisions = self._precisions
-        if entry.market is not None:
-            instrument = entry.market.instrument
-            message.symbol = instrument.symbol
-            message.trade_id = entry.trade_id
-            message.order_id = str(entry.order_id)
-            message.fee = instrument.format_quote(entry.fee)
-        for change in entry.changes:
-            precision = precisions[change.asset]
-            message.changes.add(
-                asset=change.asset,
-                amount=format_decimal(change.amount, precision),
-                total=format_decimal(change.total, precision),
-            )
-        return message.SerializeToString()
-
-    def public_trade(self, trade: PublicTrade) -> bytes:
-        """Return the serialised Trade."""
-        instrument = trade.market.instrument
-        return market_pb2.Trade(
-            trade_id=trade.trade_id,
-            symbol=instrument.symbol,
-            price=instrument.format_price(trade.price_ticks),
-            quantity=instrument.format_quantity(trade.quantity_lots),
-            taker_side=trade.taker_side,  # type: ignore[arg-type]
-            time=timestamp(trade.time_ns),
-        ).SerializeToString()
-
-    def stored_answer(self, message: bytes) -> StoredAnswer:
-        """Return what a serialised Execution says of the command that it answered."""
-        execution = order_pb2.Execution.FromString(message)
-        order = execution.order
-        rejected = int(order.status) == OrderStatus.REJECTED
-        return StoredAnswer(
-            order.SerializeToString(),
-            Reason(order.reason) if rejected else Reason.UNSPECIFIED,
-            execution.priority_kept,
-        )
 
 
 def balance_message(asset: str, balance: Balance, precision: int) -> account_pb2.Balance:

@@ -39,7 +39,6 @@ from tradewire_server.api.convert import (
     place_command,
     time_ns,
 )
-from tradewire_server.api.edge import Context
 from tradewire_server.api.errors import ApiError, make_error, make_status
 from tradewire_server.api.streaming import StreamEnd, feed_messages, open_feed
 from tradewire_server.api.venue import Venue, error_status
@@ -49,7 +48,14 @@ from tradewire_server.auth.limits import rate_limited
 from tradewire_server.engine.commands import CancelConnection, Command, Refused
 from tradewire_server.engine.vocabulary import Reason
 from tradewire_server.feeds import FeedKind
-from tradewire_server.sequencer import Lane, NotServing, Outcome, Overloaded, Submission
+from tradewire_server.sequencer import (
+    Lane,
+    NotServing,
+    Outcome,
+    Overloaded,
+    Submission,
+    submission_of,
+)
 from tradewire_server.streams.inbox import SubscriptionEnded
 from tradewire_server.streams.subscription import Subscription
 
@@ -91,7 +97,6 @@ class OrderEntry:
     async def stream(
         self,
         requests: AsyncIterator[order_service_pb2.EnterOrdersRequest],
-        context: Context,
     ) -> AsyncIterator[Preencoded]:
         """Serve one stream; see the contract."""
         call = current_call()
@@ -235,7 +240,7 @@ class _Connection:
         if request.account not in ("", self._account):
             status = _other_account(request.account)
             return Submission(_REFUSED_AT_EDGE, 0, tag._replace(status=status))
-        return Submission(self._command(kind, request), valid_until_ns, tag)
+        return submission_of(self._command(kind, request), valid_until_ns, tag)
 
     def _command(self, kind: str, request: Message) -> Command:
         if kind == "place":

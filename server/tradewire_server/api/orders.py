@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+from collections.abc import AsyncIterator
 
 from tradewire.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
 
@@ -33,7 +34,15 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
 
     def __init__(self, venue: Venue, entry: OrderEntry) -> None:
         self._venue = venue
-        self.EnterOrders = entry.stream  # type: ignore[assignment]
+        self._entry = entry
+
+    async def EnterOrders(
+        self,
+        request_iterator: AsyncIterator[order_service_pb2.EnterOrdersRequest],
+        context: Context,
+    ) -> AsyncIterator[Preencoded]:
+        async for message in self._entry.stream(request_iterator):
+            yield message
 
     async def PlaceOrder(
         self, request: order_service_pb2.PlaceOrderRequest, context: Context

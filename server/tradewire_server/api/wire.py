@@ -11,14 +11,22 @@ _LENGTH_DELIMITED = 2
 Preencoded = Any
 
 
-def varint(value: int) -> bytes:
-    """Return a number as a base-128 varint."""
+def _encode_varint(value: int) -> bytes:
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+# Nearly all lengths and tags are below this.
+VARINTS = [_encode_varint(value) for value in range(1 << 14)]
+
+
+def varint(value: int) -> bytes:
+    """Return a number as a base-128 varint."""
+    return VARINTS[value] if value < len(VARINTS) else _encode_varint(value)
 
 
 def embed(field_number: int, message: bytes) -> bytes:

@@ -2,6 +2,8 @@
 written.
 """
 
+from functools import lru_cache
+
 
 def parse_decimal(text: str, decimals: int) -> int | None:
     """Return `text` scaled by 10**decimals, or None when it has more decimals than that.
@@ -17,6 +19,7 @@ def parse_decimal(text: str, decimals: int) -> int | None:
     return int(whole + fraction.ljust(decimals, "0"))
 
 
+@lru_cache(maxsize=1 << 16)
 def format_decimal(value: int, decimals: int) -> str:
     """Return the shortest text of value / 10**decimals: no exponent, no trailing zeros."""
     if decimals == 0:
