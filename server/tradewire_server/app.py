@@ -20,29 +20,15 @@ from grpc_channelz.v1 import channelz
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
-from tradewire.v1 import (
-    account_service_pb2_grpc,
-    admin_service_pb2_grpc,
-    execution_service_pb2_grpc,
-    key_service_pb2_grpc,
-    market_data_service_pb2_grpc,
-    order_service_pb2_grpc,
-    session_service_pb2_grpc,
-)
 
 from tradewire_server import __version__
-from tradewire_server.api.accounts import AccountService
-from tradewire_server.api.admin import AdminService
 from tradewire_server.api.admission import Admission
 from tradewire_server.api.edge import Edge
 from tradewire_server.api.encoder import MessageEncoder
-from tradewire_server.api.enter_orders import OrderEntry
-from tradewire_server.api.executions import ExecutionService
 from tradewire_server.api.key_messages import key_of
-from tradewire_server.api.keys import KeyService, apply_key
-from tradewire_server.api.market_data import BookEncoder, MarketDataService
-from tradewire_server.api.orders import OrderService
-from tradewire_server.api.sessions import SessionService
+from tradewire_server.api.keys import apply_key
+from tradewire_server.api.market_data import BookEncoder
+from tradewire_server.api.registry import ADMIN_SERVICES, PUBLIC_SERVICES, Services
 from tradewire_server.api.streaming import HEARTBEAT_S
 from tradewire_server.api.venue import Venue
 from tradewire_server.auth.authenticator import Authenticator
@@ -67,19 +53,6 @@ from tradewire_server.streams.market_data import MarketData
 
 logger = logging.getLogger("tradewire.app")
 
-PACKAGE = "tradewire.v1."
-PUBLIC_SERVICES = frozenset(
-    PACKAGE + name
-    for name in (
-        "OrderService",
-        "ExecutionService",
-        "MarketDataService",
-        "AccountService",
-        "KeyService",
-        "SessionService",
-    )
-)
-ADMIN_SERVICES = frozenset(PACKAGE + name for name in ("AdminService", "SessionService"))
 HEALTH = "/grpc.health.v1."
 REFLECTION = "/grpc.reflection."
 CHANNELZ = "/grpc.channelz."
@@ -238,16 +211,16 @@ class Application:
             version=__version__,
             start_time_ns=self.clock_ns(),
         )
-        public, admin = self._admission[False], self._admission[True]
-        entry = OrderEntry(venue, public, heartbeat_s=self.settings.heartbeat_s)
-        self._orders = OrderService(venue, entry)
-        self._executions = ExecutionService(venue, public)
-        self._market_data = MarketDataService(venue, public, self._books, self._epoch)
-        self._accounts = AccountService(venue, public)
-        self._keys = KeyService(venue, self.maker, self.ring)
-        self._sessions = SessionService(venue, public)
-        self._admin_sessions = SessionService(venue, admin)
-        self._admin = AdminService(venue, self.maker)
+        self._services = Services(
+            venue,
+            public=self._admission[False],
+            admin=self._admission[True],
+            books=self._books,
+            maker=self.maker,
+            ring=self.ring,
+            epoch=self._epoch,
+            heartbeat_s=self.settings.heartbeat_s,
+        )
         self.venue = venue
 
     # --- listeners --------------------------------------------------------------------------------
@@ -263,14 +236,7 @@ class Application:
 
     def add_public(self, server: grpc.aio.Server) -> None:
         """Add the public services to a server, of the network or in process."""
-        order_service_pb2_grpc.add_OrderServiceServicer_to_server(self._orders, server)
-        execution_service_pb2_grpc.add_ExecutionServiceServicer_to_server(self._executions, server)
-        market_data_service_pb2_grpc.add_MarketDataServiceServicer_to_server(
-            self._market_data, server
-        )
-        account_service_pb2_grpc.add_AccountServiceServicer_to_server(self._accounts, server)
-        key_service_pb2_grpc.add_KeyServiceServicer_to_server(self._keys, server)
-        session_service_pb2_grpc.add_SessionServiceServicer_to_server(self._sessions, server)
+        self._services.add_public(server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
 
     def _public_server(self) -> grpc.aio.Server:
@@ -290,8 +256,7 @@ class Application:
             measure=self.metrics.call,
         )
         server = grpc.aio.server(interceptors=[edge], options=SERVER_OPTIONS)
-        admin_service_pb2_grpc.add_AdminServiceServicer_to_server(self._admin, server)
-        session_service_pb2_grpc.add_SessionServiceServicer_to_server(self._admin_sessions, server)
+        self._services.add_admin(server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         channelz.add_channelz_servicer(server)
         reflection.enable_server_reflection(sorted(ADMIN_SERVICES), server)

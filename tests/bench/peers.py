@@ -1,0 +1,71 @@
+"""Starts the processes that a benchmark measures, and ends them."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Venue(NamedTuple):
+    """Where the venue listens and what opens it."""
+
+    target: str
+    metadata: tuple[tuple[str, str], ...]
+
+
+@contextmanager
+def _process(*arguments: str) -> Iterator[str]:
+    """Run a module of this package; yield the first line that it prints."""
+    with subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"{arguments[0]} ended before it was ready")
+            yield line
+        finally:
+            process.stdin.close()
+            process.wait(30)
+
+
+@contextmanager
+def venue(data_dir: Path) -> Iterator[Venue]:
+    """Run a venue with one exempt account."""
+    with _process("tests.bench.venue", str(data_dir)) as line:
+        ready = json.loads(line)
+        yield Venue(ready["target"], (("authorization", f"Bearer {ready['token']}"),))
+
+
+@contextmanager
+def echo(response: bytes) -> Iterator[str]:
+    """Run the bare echo; yield its address."""
+    with _process("tests.bench.echo", response.hex()) as line:
+        yield f"127.0.0.1:{int(line)}"
+
+
+def fdatasync_ms(directory: Path, *, rounds: int = 200) -> float:
+    """Return the median time of an fdatasync after a small write, in milliseconds."""
+    times = []
+    path = directory / "fdatasync"
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
+    try:
+        for _ in range(rounds):
+            os.write(descriptor, b"x" * 512)
+            started = time.perf_counter()
+            os.fdatasync(descriptor)
+            times.append(time.perf_counter() - started)
+    finally:
+        os.close(descriptor)
+        path.unlink()
+    return sorted(times)[rounds // 2] * 1000

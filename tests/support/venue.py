@@ -1,0 +1,192 @@
+"""A venue for tests and benchmarks: real listeners on free ports, accounts, money, keys."""
+
+import base64
+import secrets
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import grpc.aio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tradewire.v1 import (
+    account_service_pb2_grpc,
+    admin_service_pb2_grpc,
+    execution_service_pb2_grpc,
+    key_service_pb2_grpc,
+    market_data_service_pb2_grpc,
+    order_service_pb2_grpc,
+    session_service_pb2,
+    session_service_pb2_grpc,
+)
+from tradewire_server.api.key_messages import record_of
+from tradewire_server.app import Application, Settings
+from tradewire_server.auth.provisioning import KeyRequest
+from tradewire_server.engine.commands import (
+    Command,
+    CreateAccount,
+    CreateAsset,
+    CreateInstrument,
+    CreateKey,
+    Deposit,
+    Refused,
+)
+from tradewire_server.engine.instrument import Instrument
+
+SYMBOL = "BTC-USD"
+BTC_USD = Instrument(
+    symbol=SYMBOL,
+    base_asset="BTC",
+    quote_asset="USD",
+    base_precision=8,
+    quote_precision=10,
+    tick_units=1,
+    tick_decimals=2,
+    lot_units=1,
+    lot_decimals=4,
+    minimum_quantity_lots=1,
+    maximum_quantity_lots=10_000_000,
+    minimum_notional=0,
+    maximum_notional=10_000_000 * 10**10,
+    price_band_ppm=0,
+    market_protection_ppm=50_000,
+)
+ETH_USD = BTC_USD._replace(symbol="ETH-USD", base_asset="ETH")
+DEMO_SCOPES = frozenset({"read", "trade", "transfer"})
+
+
+def base64url(data: bytes) -> str:
+    """Return base64url without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+@dataclass
+class Credential:
+    """A key and, once signed in, its token."""
+
+    account: str
+    key_id: str
+    private_key: Ed25519PrivateKey
+    token: str = ""
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What a call carries."""
+        return (("authorization", f"Bearer {self.token}"),)
+
+
+@dataclass
+class RunningVenue:
+    """A started application and how to reach it."""
+
+    app: Application
+    grpc_port: int
+    admin_port: int
+    credentials: dict[str, Credential] = field(default_factory=dict)
+
+    @property
+    def target(self) -> str:
+        """Address of the public listener."""
+        return f"127.0.0.1:{self.grpc_port}"
+
+    @property
+    def admin_target(self) -> str:
+        """Address of the admin listener."""
+        return f"127.0.0.1:{self.admin_port}"
+
+    async def submit(self, command: Command) -> None:
+        """Run a command through the sequencer; it must be accepted."""
+        outcome = await self.app.sequencer.submit(command, lane="tests")
+        assert not isinstance(outcome, Refused), outcome
+
+    async def create_key(
+        self, account: str, scopes: frozenset[str] = DEMO_SCOPES, *, addresses: Sequence[str] = ()
+    ) -> Credential:
+        """Make an Ed25519 key for an account."""
+        private_key = Ed25519PrivateKey.generate()
+        created = self.app.maker.create(
+            KeyRequest(
+                account=account,
+                scopes=scopes,
+                public_key=private_key.public_key().public_bytes_raw(),
+                addresses=tuple(addresses),
+            ),
+            creator_scopes=None,
+            now_ns=self.app.clock_ns(),
+        )
+        await self.submit(CreateKey(record_of(created.key)))
+        return Credential(account, created.key.key_id, private_key)
+
+    async def provision(self, accounts: Sequence[str], *, exempt: bool = False) -> None:
+        """Make assets, instruments, and accounts with money and a key each, and sign in."""
+        await self.submit(CreateAsset("BTC", 8))
+        await self.submit(CreateAsset("ETH", 8))
+        await self.submit(CreateAsset("USD", 10))
+        await self.submit(CreateInstrument(BTC_USD))
+        await self.submit(CreateInstrument(ETH_USD))
+        for account in accounts:
+            await self.submit(CreateAccount(account, 10_000, 20_000, 10_000_000, exempt))
+            for asset, amount in (("USD", "400000000"), ("BTC", "1000000"), ("ETH", "1000000")):
+                await self.submit(Deposit(account, asset, amount, f"{account}-{asset}"))
+            credential = await self.create_key(account)
+            self.credentials[account] = credential
+            await self.sign_in(credential)
+        await self.submit(CreateAccount("admin", 0, 0, 1))
+        admin = await self.create_key("admin", frozenset({"admin"}))
+        self.credentials["admin"] = admin
+        await self.sign_in(admin, target=self.admin_target)
+
+    async def sign_in(self, credential: Credential, *, target: str = "") -> None:
+        """Create a session over the network."""
+        async with grpc.aio.insecure_channel(target or self.target) as channel:
+            stub = session_service_pb2_grpc.SessionServiceStub(channel)
+            response = await stub.CreateSession(
+                session_request(credential, self.app.settings.environment), timeout=10
+            )
+        credential.token = response.token
+
+
+def session_request(
+    credential: Credential, environment: str
+) -> session_service_pb2.CreateSessionRequest:
+    """Return a signed CreateSessionRequest."""
+    timestamp_ms, nonce = time.time_ns() // 10**6, secrets.token_urlsafe(18)
+    text = f"TRADEWIRE-V1\n{environment}\n{timestamp_ms}\n{nonce}\nSESSION"
+    return session_service_pb2.CreateSessionRequest(
+        signature=session_service_pb2.SessionSignature(
+            api_key=credential.key_id,
+            timestamp_ms=timestamp_ms,
+            nonce=nonce,
+            signature=base64url(credential.private_key.sign(text.encode())),
+        )
+    )
+
+
+@asynccontextmanager
+async def running_venue(
+    data_dir: Path, *, settings: Settings | None = None
+) -> AsyncIterator[RunningVenue]:
+    """Start a venue on free ports and drain it at the end."""
+    app = Application(
+        settings or Settings(data_dir=data_dir, grpc_port=0, admin_port=0, drain_s=0.2)
+    )
+    grpc_port, admin_port = await app.start()
+    try:
+        yield RunningVenue(app, grpc_port, admin_port)
+    finally:
+        await app.drain()
+
+
+class Stubs:
+    """All stubs over one channel."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.orders = order_service_pb2_grpc.OrderServiceStub(channel)
+        self.executions = execution_service_pb2_grpc.ExecutionServiceStub(channel)
+        self.market = market_data_service_pb2_grpc.MarketDataServiceStub(channel)
+        self.accounts = account_service_pb2_grpc.AccountServiceStub(channel)
+        self.keys = key_service_pb2_grpc.KeyServiceStub(channel)
+        self.sessions = session_service_pb2_grpc.SessionServiceStub(channel)
+        self.admin = admin_service_pb2_grpc.AdminServiceStub(channel)
