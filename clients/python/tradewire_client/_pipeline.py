@@ -21,10 +21,9 @@ Rules:
 
 from __future__ import annotations
 
-from asyncio import Future
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from tradewire_client._commands import CanceledOrders, OrderAnswer
 from tradewire_client._errors import (
@@ -41,11 +40,24 @@ from tradewire_client._gen.tradewire import v1
 FRAME_MAX = 256
 
 
+class Reply(Protocol):
+    """Where the outcome of a command goes: what is used of a future."""
+
+    def done(self) -> bool:
+        """Tell whether it has its outcome, or its owner has left."""
+
+    def set_result(self, result: Any, /) -> None:
+        """Give the result."""
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """Give the error."""
+
+
 @dataclass(slots=True, eq=False)
 class _Pending:
     command: v1.OrderCommand
     client_order_id: str
-    reply: Future[Any]
+    reply: Reply
     submitted_at: float
     sendings: int = 0
 
@@ -64,7 +76,7 @@ class Pipeline:
         return len(self._unsent) + len(self._in_flight)
 
     def submit(
-        self, command: v1.OrderCommand, *, client_order_id: str, reply: Future[Any], now: float
+        self, command: v1.OrderCommand, *, client_order_id: str, reply: Reply, now: float
     ) -> None:
         """Take a command.
 

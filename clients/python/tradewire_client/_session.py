@@ -165,7 +165,7 @@ class Session:
         error = task.exception()
         if error is not None:
             self._renewal_pause_until = self._world.monotonic() + _RENEWAL_PAUSE_S
-            logger.warning("signing in failed: %s", error)
+            logger.info("signing in failed: %s", error)
 
     async def _sign_in(self) -> None:
         if self._key is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, Self
 
 import grpc
@@ -17,7 +17,7 @@ from google.protobuf import any_pb2, message_factory
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
-from tradewire.v1 import order_pb2, order_service_pb2, session_service_pb2, stream_pb2
+from tradewire.v1 import options_pb2, order_pb2, order_service_pb2, session_service_pb2, stream_pb2
 from tradewire_client import Client, Ed25519Key, RetryPolicy, StreamPolicy, World
 from tradewire_contract import ReasonEntry, methods, reasons
 
@@ -27,6 +27,8 @@ KEY = Ed25519Key.from_seed("tw_test", bytes(range(32)))
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler = Callable[..., Any]
+
+_NONE: Mapping[str, str] = {}
 
 
 class Fault(Exception):
@@ -43,7 +45,7 @@ def entry_of(name: str) -> ReasonEntry:
 
 
 def status_of(
-    name: str, text: str = "for a test", *, fields: dict[str, str] | None = None, **metadata: str
+    name: str, text: str = "for a test", *, fields: Mapping[str, str] = _NONE, **metadata: str
 ) -> status_pb2.Status:
     """Return the status that a venue makes of a reason of the catalogue."""
     entry = entry_of(name)
@@ -68,7 +70,7 @@ def status_of(
 
 def fault(name: str, text: str = "for a test", **metadata: str) -> Fault:
     """Return the failure of a call with a reason of the catalogue."""
-    return Fault(status_of(name, text, **metadata))
+    return Fault(status_of(name, text, fields={}, **metadata))
 
 
 def bare_fault(code: grpc.StatusCode) -> Fault:
@@ -178,6 +180,8 @@ class FakeVenue:
                 self._note(name, request, context)
             try:
                 async for message in self.handlers[name](request, context):
+                    if isinstance(message, Fault):
+                        raise message
                     yield message
             except Fault as error:
                 await context.abort_with_status(rpc_status.to_status(error.status))
@@ -201,7 +205,7 @@ class FakeVenue:
         response = session_service_pb2.CreateSessionResponse(
             token=f"token-{self.tokens_made}",
             account="demo-1",
-            scopes=[2, 3],
+            scopes=[options_pb2.SCOPE_READ, options_pb2.SCOPE_TRADE],
             environment=ENVIRONMENT,
         )
         response.expire_time.FromNanoseconds(

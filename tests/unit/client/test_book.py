@@ -2,6 +2,7 @@
 
 import zlib
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import tradewire_client as tw
@@ -11,13 +12,15 @@ from tradewire_client._book import LocalBook, OutOfSync, book_of, checksum
 from tradewire_client._gen.tradewire import v1
 
 
-def levels(text):
+def levels(text: Any) -> Any:
     """Return levels written as `price:quantity price:quantity`."""
     pairs = [part.split(":") for part in text.split()]
     return [v1.PriceLevel(price=price, quantity=quantity) for price, quantity in pairs]
 
 
-def message(sequence, bids="", asks="", *, crc, previous=0, epoch=1):
+def message(
+    sequence: Any, bids: Any = "", asks: Any = "", *, crc: Any, previous: Any = 0, epoch: Any = 1
+) -> Any:
     return v1.OrderBook(
         symbol="BTC-USD",
         epoch=epoch,
@@ -30,25 +33,25 @@ def message(sequence, bids="", asks="", *, crc, previous=0, epoch=1):
     )
 
 
-def shown(book):
+def shown(book: Any) -> Any:
     return (
         [(str(level.price), str(level.quantity)) for level in book.bids],
         [(str(level.price), str(level.quantity)) for level in book.asks],
     )
 
 
-def test_the_published_vector():
+def test_the_published_vector() -> None:
     assert checksum(["100.5:2", "100:1.5"], ["101:3"]) == 492654767
     book = book_of(message(1, "100.5:2 100:1.5", "101:3", crc=492654767), depth=10)
     assert shown(book) == ([("100.5", "2"), ("100", "1.5")], [("101", "3")])
 
 
-def test_an_empty_book_has_the_checksum_of_nothing():
+def test_an_empty_book_has_the_checksum_of_nothing() -> None:
     book = book_of(message(1, crc=0), depth=10)
     assert (book.best_bid, book.best_ask) == (None, None)
 
 
-def test_updates_add_change_and_remove_levels():
+def test_updates_add_change_and_remove_levels() -> None:
     local = LocalBook("BTC-USD", depth=10)
     local.apply(message(5, "100:1 99:2", "101:3", crc="100:1|101:3|99:2"))
     local.apply(
@@ -61,13 +64,13 @@ def test_updates_add_change_and_remove_levels():
     assert book.best_ask == tw.PriceLevel(price=Decimal(101), quantity=Decimal(5))
 
 
-def test_a_view_shows_the_best_levels_only():
+def test_a_view_shows_the_best_levels_only() -> None:
     local = LocalBook("BTC-USD", depth=10)
     local.apply(message(1, "100:1 99:2 98:3", "101:1 102:2", crc="100:1|101:1|99:2|102:2|98:3"))
     assert shown(local.view(1)) == ([("100", "1")], [("101", "1")])
 
 
-def test_a_level_that_is_pushed_out_of_view_is_forgotten():
+def test_a_level_that_is_pushed_out_of_view_is_forgotten() -> None:
     local = LocalBook("BTC-USD", depth=2)
     local.apply(message(1, "100:1 99:1", "", crc="100:1|99:1"))
     local.apply(message(2, "101:1", "", previous=1, crc="101:1|100:1"))
@@ -76,7 +79,7 @@ def test_a_level_that_is_pushed_out_of_view_is_forgotten():
     assert shown(local.view(2)) == ([("101", "1"), ("100", "1")], [])
 
 
-def test_other_spellings_of_a_price_are_the_same_level():
+def test_other_spellings_of_a_price_are_the_same_level() -> None:
     local = LocalBook("BTC-USD", depth=10)
     local.apply(message(1, "100.50:1", "", crc="100.50:1"))
     local.apply(message(2, "100.5:2", "", previous=1, crc="100.5:2"))
@@ -91,7 +94,7 @@ def test_other_spellings_of_a_price_are_the_same_level():
         (message(7, "99:1", previous=5, crc=1), "checksum .* at 7, the venue has 1"),
     ],
 )
-def test_a_copy_that_is_lost_stays_lost_until_the_next_snapshot(update, problem):
+def test_a_copy_that_is_lost_stays_lost_until_the_next_snapshot(update: Any, problem: Any) -> None:
     local = LocalBook("BTC-USD", depth=10)
     local.apply(message(5, "100:1", "", crc="100:1"))
 
@@ -110,18 +113,18 @@ CHANGES = st.lists(
 
 
 @given(st.lists(CHANGES, max_size=20))
-def test_a_copy_kept_by_updates_equals_the_book_that_sent_them(rounds):
+def test_a_copy_kept_by_updates_equals_the_book_that_sent_them(rounds: Any) -> None:
     """The venue: whole sides as dictionaries; it sends what changed in the best `depth` levels."""
     depth = 3
-    sides = {"bids": {}, "asks": {}}
+    sides: dict[str, dict[int, int]] = {"bids": {}, "asks": {}}
 
-    def best(side):
+    def best(side: Any) -> Any:
         ordered = sorted(sides[side].items(), reverse=side == "bids")
         return [(str(price), str(quantity)) for price, quantity in ordered[:depth]]
 
     local = LocalBook("BTC-USD", depth=depth)
     local.apply(message(1, crc=0))
-    before = {"bids": [], "asks": []}
+    before: dict[str, list[tuple[str, str]]] = {"bids": [], "asks": []}
     for sequence, changes in enumerate(rounds, start=2):
         for side, price, quantity in changes:
             sides[side][price] = quantity

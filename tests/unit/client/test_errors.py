@@ -1,13 +1,16 @@
 """Statuses become errors of the tree, by the contract's catalogue and nothing else."""
 
+from typing import Any
+
 import grpc
 import pytest
 import tradewire_client as tw
 from google.rpc import status_pb2
-from tests.unit.client.fake_venue import status_of
 from tradewire_client._errors import error_of_status, is_transient, needs_sign_in, settles
 from tradewire_client._gen.google import rpc
 from tradewire_contract import reasons
+
+from tests.unit.client.fake_venue import status_of
 
 REFUSED_CLASSES = {
     grpc.StatusCode.INVALID_ARGUMENT: tw.InvalidRequest,
@@ -36,7 +39,7 @@ def bare(code: grpc.StatusCode) -> tw.TradewireError:
 
 
 @pytest.mark.parametrize("entry", ERRORS, ids=lambda entry: entry.name)
-def test_every_reason_of_the_catalogue_has_its_class(entry):
+def test_every_reason_of_the_catalogue_has_its_class(entry: Any) -> None:
     error = convert(status_of(entry.name, "the text", detail="1"))
 
     expected = {
@@ -56,7 +59,7 @@ def test_every_reason_of_the_catalogue_has_its_class(entry):
 
 
 @pytest.mark.parametrize("entry", ERRORS, ids=lambda entry: entry.name)
-def test_refused_and_rejected_exclude_each_other(entry):
+def test_refused_and_rejected_exclude_each_other(entry: Any) -> None:
     error = convert(status_of(entry.name))
     assert isinstance(error, tw.Refused) == (entry.outcome == "refused")
     assert isinstance(error, tw.Rejected) == (entry.outcome == "rejected")
@@ -81,11 +84,13 @@ def test_refused_and_rejected_exclude_each_other(entry):
     ],
     ids=lambda value: getattr(value, "name", getattr(value, "__name__", "")),
 )
-def test_a_status_without_details_claims_no_more_than_its_code_does(code, expected):
+def test_a_status_without_details_claims_no_more_than_its_code_does(
+    code: Any, expected: Any
+) -> None:
     assert type(bare(code)) is expected
 
 
-def test_an_unknown_reason_keeps_its_name_and_gets_the_class_of_its_code():
+def test_an_unknown_reason_keeps_its_name_and_gets_the_class_of_its_code() -> None:
     status = status_of("ORDER_CLOSED")
     status.details[0].value = status.details[0].value.replace(b"ORDER_CLOSED", b"ORDER_FROZEN")
 
@@ -95,14 +100,14 @@ def test_an_unknown_reason_keeps_its_name_and_gets_the_class_of_its_code():
     assert (error.reason, error.reason_name) == (tw.Reason.UNSPECIFIED, "ORDER_FROZEN")
 
 
-def test_details_of_another_domain_are_not_believed():
+def test_details_of_another_domain_are_not_believed() -> None:
     status = status_of("ORDER_CLOSED")
     status.details[0].value = status.details[0].value.replace(b"tradewire", b"elsewhere")
 
     assert type(convert(status)) is tw.ServerFault
 
 
-def test_field_violations_are_listed():
+def test_field_violations_are_listed() -> None:
     error = convert(status_of("FIELD_INVALID", fields={"price": "is too long", "side": "unset"}))
 
     assert error.field_violations == (
@@ -115,24 +120,24 @@ def test_field_violations_are_listed():
     )
 
 
-def test_the_text_says_nothing_twice():
+def test_the_text_says_nothing_twice() -> None:
     error = convert(status_of("ORDER_CLOSED", "too late. Read its final state with GetOrder."))
     assert str(error) == "ORDER_CLOSED: too late. Read its final state with GetOrder."
 
 
-def test_a_rate_limit_says_how_long_to_wait():
+def test_a_rate_limit_says_how_long_to_wait() -> None:
     error = convert(status_of("RATE_LIMITED", retry_after_ms="1500"))
     assert isinstance(error, tw.RateLimited)
     assert error.retry_after == 1.5
 
 
-def test_a_sequence_out_of_range_says_what_there_is():
+def test_a_sequence_out_of_range_says_what_there_is() -> None:
     error = convert(status_of("SEQUENCE_OUT_OF_RANGE", first_available="5", last_available="9"))
     assert isinstance(error, tw.OutOfRange)
     assert (error.first, error.last) == (5, 9)
 
 
-def test_not_serving_is_caught_as_refused_and_as_unavailable():
+def test_not_serving_is_caught_as_refused_and_as_unavailable() -> None:
     error = convert(status_of("OVERLOADED"))
     assert isinstance(error, tw.Refused)
     assert isinstance(error, tw.Unavailable)
@@ -163,7 +168,7 @@ BEFORE_THE_ENGINE = {
 
 
 @pytest.mark.parametrize("entry", ERRORS, ids=lambda entry: entry.name)
-def test_only_what_the_engine_says_settles_an_earlier_attempt(entry):
+def test_only_what_the_engine_says_settles_an_earlier_attempt(entry: Any) -> None:
     expected = entry.outcome == "rejected" or (
         entry.outcome == "refused" and entry.name not in BEFORE_THE_ENGINE
     )
@@ -171,17 +176,19 @@ def test_only_what_the_engine_says_settles_an_earlier_attempt(entry):
 
 
 @pytest.mark.parametrize("entry", ERRORS, ids=lambda entry: entry.name)
-def test_what_is_repeated_is_what_the_catalogue_calls_retryable_unless_the_id_is_taken(entry):
+def test_what_is_repeated_is_what_the_catalogue_calls_retryable_unless_the_id_is_taken(
+    entry: Any,
+) -> None:
     expected = entry.retryable and entry.outcome != "rejected"
     assert is_transient(convert(status_of(entry.name))) == expected
 
 
-def test_a_new_sign_in_is_for_tokens_not_for_keys():
+def test_a_new_sign_in_is_for_tokens_not_for_keys() -> None:
     helped = {entry.name for entry in ERRORS if needs_sign_in(convert(status_of(entry.name)))}
     assert helped == {"TOKEN_EXPIRED", "TOKEN_INVALID", "CREDENTIAL_ENDED"}
 
 
-def test_the_tree_in_the_docstring_is_the_tree():
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
     from tradewire_client import _errors
 
     drawn = [

@@ -1,49 +1,51 @@
 """Executions beside the results: bounded, never in the way, never with a gap."""
 
 import asyncio
+from typing import Any
 
 import pytest
 import tradewire_client as tw
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.client.fake_venue import execution
 from tradewire_client._feed import ExecutionFeed
 from tradewire_client._gen.tradewire import v1
+
+from tests.unit.client.fake_venue import execution
 
 
 class Venue:
     """What ListExecutions would answer."""
 
-    def __init__(self, page=3):
+    def __init__(self, page: Any = 3) -> None:
         self.head = 0
         self.page = page
-        self.fetches = []
+        self.fetches: list[int] = []
 
-    async def fetch(self, after):
+    async def fetch(self, after: Any) -> Any:
         self.fetches.append(after)
         await asyncio.sleep(0)
         return [value(n) for n in range(after + 1, min(after + self.page, self.head) + 1)]
 
 
-def message(number):
+def message(number: Any) -> Any:
     return v1.Execution.parse(execution(number).SerializeToString())
 
 
-def value(number):
+def value(number: Any) -> Any:
     return tw.Execution.from_message(message(number))
 
 
-def push(feed, venue, *numbers):
+def push(feed: Any, venue: Any, *numbers: Any) -> None:
     for number in numbers:
         venue.head = number
         feed.push(message(number))
 
 
-async def take(feed, count):
+async def take(feed: Any, count: Any) -> Any:
     return [(await anext(feed)).sequence for _ in range(count)]
 
 
-async def test_what_fits_is_not_fetched():
+async def test_what_fits_is_not_fetched() -> None:
     venue = Venue()
     feed = ExecutionFeed(limit=3, fetch=venue.fetch)
     push(feed, venue, 1, 2, 3)
@@ -51,7 +53,7 @@ async def test_what_fits_is_not_fetched():
     assert venue.fetches == []
 
 
-async def test_what_does_not_fit_is_fetched_when_its_turn_comes():
+async def test_what_does_not_fit_is_fetched_when_its_turn_comes() -> None:
     venue = Venue()
     feed = ExecutionFeed(limit=2, fetch=venue.fetch)
     push(feed, venue, *range(1, 10))
@@ -59,14 +61,14 @@ async def test_what_does_not_fit_is_fetched_when_its_turn_comes():
     assert venue.fetches == [2, 5, 8]
 
 
-async def test_nothing_held_at_all_is_one_sequence_too():
+async def test_nothing_held_at_all_is_one_sequence_too() -> None:
     venue = Venue()
     feed = ExecutionFeed(limit=0, fetch=venue.fetch)
     push(feed, venue, 5, 6, 7)
     assert await take(feed, 3) == [5, 6, 7]
 
 
-async def test_what_was_fetched_ahead_of_the_stream_is_not_repeated():
+async def test_what_was_fetched_ahead_of_the_stream_is_not_repeated() -> None:
     venue = Venue(page=100)
     feed = ExecutionFeed(limit=2, fetch=venue.fetch)
     push(feed, venue, 1, 2, 3)
@@ -76,7 +78,7 @@ async def test_what_was_fetched_ahead_of_the_stream_is_not_repeated():
     assert await take(feed, 4) == [4, 5, 6, 7]
 
 
-async def test_executions_that_come_during_a_fetch_are_not_lost():
+async def test_executions_that_come_during_a_fetch_are_not_lost() -> None:
     venue = Venue(page=2)
     feed = ExecutionFeed(limit=1, fetch=venue.fetch)
     push(feed, venue, 1, 2, 3)
@@ -87,7 +89,7 @@ async def test_executions_that_come_during_a_fetch_are_not_lost():
     assert await reader == [2, 3, 4, 5, 6]
 
 
-async def test_a_reader_waits_for_news():
+async def test_a_reader_waits_for_news() -> None:
     venue = Venue()
     feed = ExecutionFeed(limit=5, fetch=venue.fetch)
     reader = asyncio.create_task(take(feed, 2))
@@ -96,7 +98,7 @@ async def test_a_reader_waits_for_news():
     assert await reader == [4, 5]
 
 
-async def test_what_is_held_is_read_before_the_end():
+async def test_what_is_held_is_read_before_the_end() -> None:
     venue = Venue()
     feed = ExecutionFeed(limit=5, fetch=venue.fetch)
     push(feed, venue, 1)
@@ -104,7 +106,7 @@ async def test_what_is_held_is_read_before_the_end():
     assert [item.sequence async for item in feed] == [1]
 
 
-async def test_a_failure_is_told_after_what_is_held():
+async def test_a_failure_is_told_after_what_is_held() -> None:
     venue = Venue()
     feed = ExecutionFeed(limit=5, fetch=venue.fetch)
     push(feed, venue, 1)
@@ -115,8 +117,8 @@ async def test_a_failure_is_told_after_what_is_held():
 
 
 @pytest.mark.parametrize("page", [[], [value(7)]])
-async def test_a_page_that_does_not_continue_is_a_gap(page):
-    async def fetch(after):
+async def test_a_page_that_does_not_continue_is_a_gap(page: Any) -> None:
+    async def fetch(after: Any) -> Any:
         return page
 
     feed = ExecutionFeed(limit=1, fetch=fetch)
@@ -128,7 +130,7 @@ async def test_a_page_that_does_not_continue_is_a_gap(page):
     assert caught.value.last_sequence == 1
 
 
-async def test_two_readers_are_refused():
+async def test_two_readers_are_refused() -> None:
     feed = ExecutionFeed(limit=1, fetch=Venue().fetch)
     first = asyncio.create_task(anext(feed))
     await asyncio.sleep(0)
@@ -142,8 +144,10 @@ async def test_two_readers_are_refused():
     st.integers(1, 5),
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12),
 )
-def test_any_pace_of_stream_and_reader_gives_one_sequence(limit, page, steps):
-    async def scenario():
+def test_any_pace_of_stream_and_reader_gives_one_sequence(
+    limit: Any, page: Any, steps: Any
+) -> None:
+    async def scenario() -> None:
         venue = Venue(page)
         feed = ExecutionFeed(limit=limit, fetch=venue.fetch)
         feed.begin(0)

@@ -3,21 +3,33 @@
 import asyncio
 import contextlib
 import zlib
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import grpc
 import pytest
 import tradewire_client as tw
-from tests.unit.client.fake_venue import FakeTime, FakeVenue, bare_fault, caught_up
 from tradewire.v1 import market_data_service_pb2 as md
 from tradewire.v1 import market_pb2, stream_pb2
+
+from tests.unit.client.fake_venue import FakeTime, FakeVenue, bare_fault, caught_up
 
 Response = md.StreamMarketDataResponse
 SYMBOL = "BTC-USD"
 
 
-def book(sequence, bids="", *, previous=0, epoch=1, crc=None, top=None, symbol=SYMBOL):
+def book(
+    sequence: Any,
+    bids: Any = "",
+    *,
+    previous: Any = 0,
+    epoch: Any = 1,
+    crc: Any = None,
+    top: Any = None,
+    symbol: Any = SYMBOL,
+) -> Any:
     levels = [
         market_pb2.PriceLevel(price=price, quantity=quantity)
         for price, quantity in (part.split(":") for part in bids.split())
@@ -34,23 +46,23 @@ def book(sequence, bids="", *, previous=0, epoch=1, crc=None, top=None, symbol=S
     )
 
 
-def change(*args, **kwargs):
+def change(*args: Any, **kwargs: Any) -> Any:
     return Response(batch=md.MarketDataBatch(book=book(*args, **kwargs)))
 
 
-def trade(number):
+def trade(number: Any) -> Any:
     return market_pb2.Trade(trade_id=number, symbol=SYMBOL, price="100", quantity="1")
 
 
-def trades(*numbers):
+def trades(*numbers: Any) -> Any:
     return Response(batch=md.MarketDataBatch(trades=[trade(number) for number in numbers]))
 
 
-def streams(*plans):
+def streams(*plans: Any) -> Any:
     """Return a handler that sends one plan per stream; the last stream stays open."""
     remaining = list(plans)
 
-    async def stream(request, context):
+    async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
         for message in remaining.pop(0):
             if isinstance(message, Exception):
                 raise message
@@ -62,7 +74,7 @@ def streams(*plans):
 
 
 @contextlib.asynccontextmanager
-async def served(**handlers):
+async def served(**handlers: Any) -> AsyncIterator[Any]:
     clock = FakeTime()
     async with FakeVenue() as venue:
         venue.on(**handlers)
@@ -70,7 +82,7 @@ async def served(**handlers):
             yield venue, client
 
 
-async def tops(stream, count):
+async def tops(stream: Any, count: Any) -> Any:
     found = []
     for _ in range(count):
         item = await anext(stream)
@@ -78,7 +90,7 @@ async def tops(stream, count):
     return found
 
 
-async def test_a_book_is_kept_from_a_snapshot_and_its_updates():
+async def test_a_book_is_kept_from_a_snapshot_and_its_updates() -> None:
     plan = [
         change(1, "100:1"),
         Response(caught_up=caught_up(0)),
@@ -107,7 +119,7 @@ async def test_a_book_is_kept_from_a_snapshot_and_its_updates():
     ],
     ids=["checksum", "sequence", "epoch"],
 )
-async def test_a_copy_that_is_lost_is_taken_anew(bad):
+async def test_a_copy_that_is_lost_is_taken_anew(bad: Any) -> None:
     again = [change(9, "99:1"), change(10, "99:2", previous=9, top="99:2")]
     async with served(StreamMarketData=streams([change(1, "100:1"), bad], again)) as (_, client):
         stream = client.market.book(SYMBOL)
@@ -115,7 +127,7 @@ async def test_a_copy_that_is_lost_is_taken_anew(bad):
         assert stream.resync_count == 1
 
 
-async def test_a_book_that_never_fits_is_given_up():
+async def test_a_book_that_never_fits_is_given_up() -> None:
     plan = [change(1, "100:1", crc=5)]
     async with served(StreamMarketData=streams(*[plan] * 9)) as (venue, client):
         with pytest.raises(tw.BookCorrupted, match="4 copies in a row failed their check"):
@@ -123,8 +135,8 @@ async def test_a_book_that_never_fits_is_given_up():
         assert len(venue.requests("StreamMarketData")) == 4
 
 
-async def test_accidents_far_apart_do_not_add_up():
-    def plan(sequence):
+async def test_accidents_far_apart_do_not_add_up() -> None:
+    def plan(sequence: Any) -> Any:
         return [
             change(sequence, "100:1"),
             change(sequence + 1, "100:2", previous=sequence, top="100:2"),
@@ -139,14 +151,14 @@ async def test_accidents_far_apart_do_not_add_up():
         ]
 
 
-async def test_a_book_goes_on_after_a_disconnect_with_a_snapshot():
+async def test_a_book_goes_on_after_a_disconnect_with_a_snapshot() -> None:
     lost = bare_fault(grpc.StatusCode.UNAVAILABLE)
     plans = [[change(1, "100:1"), lost], [change(1, "98:1", epoch=2)]]
     async with served(StreamMarketData=streams(*plans)) as (_, client):
         assert await tops(client.market.book(SYMBOL), 2) == [(1, "100", "1"), (1, "98", "1")]
 
 
-async def test_a_slow_reader_gets_a_fresh_snapshot_in_the_same_stream():
+async def test_a_slow_reader_gets_a_fresh_snapshot_in_the_same_stream() -> None:
     async with served(StreamMarketData=streams([change(1, "100:1"), change(7, "97:1")])) as (
         _,
         client,
@@ -156,7 +168,7 @@ async def test_a_slow_reader_gets_a_fresh_snapshot_in_the_same_stream():
         assert stream.resync_count == 0
 
 
-async def test_books_of_several_instruments_are_kept_apart():
+async def test_books_of_several_instruments_are_kept_apart() -> None:
     plan = [change(1, "100:1"), change(1, "10:1", symbol="ETH-USD")]
     async with served(StreamMarketData=streams(plan)) as (_, client):
         stream = client.market.books([SYMBOL, "ETH-USD"])
@@ -165,14 +177,14 @@ async def test_books_of_several_instruments_are_kept_apart():
 
 
 @pytest.mark.parametrize("depth", [0, 1001])
-async def test_a_depth_that_there_is_not_is_refused_here(depth):
+async def test_a_depth_that_there_is_not_is_refused_here(depth: Any) -> None:
     async with served() as (_, client):
         with pytest.raises(tw.ConfigurationError, match="depth is 1 to 1000"):
             client.market.book(SYMBOL, depth=depth)
 
 
-async def test_a_single_book_is_checked_and_cut():
-    def get(request, context):
+async def test_a_single_book_is_checked_and_cut() -> None:
+    def get(request: Any, context: Any) -> Any:
         assert request.depth == 10
         return md.GetOrderBookResponse(book=book(4, "100:1 99:1"))
 
@@ -184,17 +196,17 @@ async def test_a_single_book_is_checked_and_cut():
 class Tape:
     """The trades of an instrument, as the list gives them."""
 
-    def __init__(self, last):
+    def __init__(self, last: Any) -> None:
         self.last = last
 
-    def list(self, request, context):
+    def list(self, request: Any, context: Any) -> Any:
         if not request.HasField("after_trade_id"):
             return md.ListTradesResponse(trades=[trade(self.last)] if self.last else [])
         numbers = range(request.after_trade_id + 1, self.last + 1)
         return md.ListTradesResponse(trades=[trade(n) for n in numbers[: request.page_size]])
 
 
-async def read_trades(client, count, **options):
+async def read_trades(client: Any, count: Any, **options: Any) -> Any:
     found = []
     stream = client.market.follow_trades(SYMBOL, **options)
     async for item in stream:
@@ -208,21 +220,21 @@ async def read_trades(client, count, **options):
 CAUGHT_UP = Response(caught_up=caught_up(0))
 
 
-async def test_trades_are_followed_from_now():
+async def test_trades_are_followed_from_now() -> None:
     tape = Tape(5)
     plan = [CAUGHT_UP, trades(6, 7), trades(8)]
     async with served(StreamMarketData=streams(plan), ListTrades=tape.list) as (_, client):
         assert await read_trades(client, 3) == [6, 7, 8]
 
 
-async def test_trades_are_followed_from_a_number():
+async def test_trades_are_followed_from_a_number() -> None:
     tape = Tape(5)
     plan = [CAUGHT_UP, trades(6)]
     async with served(StreamMarketData=streams(plan), ListTrades=tape.list) as (_, client):
         assert await read_trades(client, 4, after_trade_id=2) == [3, 4, 5, 6]
 
 
-async def test_trades_that_a_slow_reader_missed_are_fetched():
+async def test_trades_that_a_slow_reader_missed_are_fetched() -> None:
     tape = Tape(9)
     plan = [CAUGHT_UP, trades(10), trades(14, 15)]
     async with served(StreamMarketData=streams(plan), ListTrades=tape.list) as (_, client):
@@ -233,7 +245,7 @@ async def test_trades_that_a_slow_reader_missed_are_fetched():
         await stream.aclose()
 
 
-async def test_trades_during_a_disconnect_are_fetched():
+async def test_trades_during_a_disconnect_are_fetched() -> None:
     tape = Tape(5)
     lost = bare_fault(grpc.StatusCode.UNAVAILABLE)
     plans = [[CAUGHT_UP, trades(6), lost], [CAUGHT_UP, trades(9)]]
@@ -245,7 +257,7 @@ async def test_trades_during_a_disconnect_are_fetched():
         await stream.aclose()
 
 
-async def test_lists_and_single_things():
+async def test_lists_and_single_things() -> None:
     at = datetime(2026, 1, 2, tzinfo=UTC)
     pages = {
         "": md.ListInstrumentsResponse(

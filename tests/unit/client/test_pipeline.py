@@ -1,48 +1,51 @@
 """Commands from submission to result, without a stream."""
 
+from typing import Any
+
 import pytest
 import tradewire_client as tw
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.client.fake_venue import order, status_of
 from tradewire.v1 import order_service_pb2
 from tradewire_client._gen.tradewire import v1
 from tradewire_client._pipeline import FRAME_MAX, Pipeline
+
+from tests.unit.client.fake_venue import order, status_of
 
 
 class Reply:
     """What of a future the pipeline uses."""
 
-    def __init__(self):
-        self.outcome = None
+    def __init__(self) -> None:
+        self.outcome: Any = None
 
-    def done(self):
+    def done(self) -> Any:
         return self.outcome is not None
 
-    def set_result(self, result):
+    def set_result(self, result: Any) -> None:
         assert not self.done(), "a command is resolved once"
         self.outcome = result
 
-    def set_exception(self, error):
+    def set_exception(self, error: Any) -> None:
         self.set_result(error)
 
 
 class Harness:
     """A pipeline and the replies of its commands."""
 
-    def __init__(self, *, max_pending=10_000, patience=10.0):
+    def __init__(self, *, max_pending: Any = 10_000, patience: Any = 10.0) -> None:
         self.pipeline = Pipeline(max_pending=max_pending, patience=patience)
-        self.replies = {}
+        self.replies: dict[str, Reply] = {}
 
-    def place(self, name, now=0.0):
+    def place(self, name: Any, now: Any = 0.0) -> Any:
         return self._submit(
             name, v1.OrderCommand(place=v1.PlaceOrderRequest(client_order_id=name)), now
         )
 
-    def cancel_all(self, name, now=0.0):
+    def cancel_all(self, name: Any, now: Any = 0.0) -> Any:
         return self._submit(name, v1.OrderCommand(cancel_all=v1.CancelAllOrdersRequest()), now, "")
 
-    def _submit(self, name, command, now, client_order_id=None):
+    def _submit(self, name: Any, command: Any, now: Any, client_order_id: Any = None) -> Any:
         reply = self.replies[name] = Reply()
         self.pipeline.submit(
             command,
@@ -52,23 +55,23 @@ class Harness:
         )
         return reply
 
-    def frame(self, now=0.0):
+    def frame(self, now: Any = 0.0) -> Any:
         frame = self.pipeline.next_frame(now)
         if frame is None:
             return None
         return [c.place.client_order_id if c.place else "cancel_all" for c in frame.commands]
 
-    def take(self, number, client_order_id="", **outcome):
+    def take(self, number: Any, client_order_id: Any = "", **outcome: Any) -> None:
         message = order_service_pb2.CommandResult(
             command_number=number, client_order_id=client_order_id, **outcome
         )
         self.pipeline.take(v1.CommandResult.parse(message.SerializeToString()))
 
-    def outcome(self, name):
+    def outcome(self, name: Any) -> Any:
         return self.replies[name].outcome
 
 
-def test_commands_gather_into_frames_in_their_order():
+def test_commands_gather_into_frames_in_their_order() -> None:
     harness = Harness()
     names = [f"c{n}" for n in range(FRAME_MAX + 2)]
     for name in names:
@@ -78,7 +81,7 @@ def test_commands_gather_into_frames_in_their_order():
     assert harness.frame() is None
 
 
-def test_a_result_resolves_its_command():
+def test_a_result_resolves_its_command() -> None:
     harness = Harness()
     harness.place("a")
     harness.place("b")
@@ -91,7 +94,7 @@ def test_a_result_resolves_its_command():
     assert len(harness.pipeline) == 1
 
 
-def test_a_count_of_zero_is_a_result():
+def test_a_count_of_zero_is_a_result() -> None:
     harness = Harness()
     harness.cancel_all("x")
     harness.frame()
@@ -103,7 +106,7 @@ def test_a_count_of_zero_is_a_result():
     ("name", "kind"),
     [("INSUFFICIENT_FUNDS", tw.Rejected), ("RATE_LIMITED", tw.RateLimited)],
 )
-def test_an_error_is_a_result_as_well(name, kind):
+def test_an_error_is_a_result_as_well(name: Any, kind: Any) -> None:
     harness = Harness()
     harness.place("a")
     harness.frame()
@@ -119,7 +122,9 @@ def test_an_error_is_a_result_as_well(name, kind):
         (1, "a", {}),
     ],
 )
-def test_a_result_that_fits_no_command_is_the_venues_fault(number, name, outcome):
+def test_a_result_that_fits_no_command_is_the_venues_fault(
+    number: Any, name: Any, outcome: Any
+) -> None:
     harness = Harness()
     harness.place("a")
     harness.frame()
@@ -127,7 +132,7 @@ def test_a_result_that_fits_no_command_is_the_venues_fault(number, name, outcome
         harness.take(number, name, **outcome)
 
 
-def test_the_number_of_commands_without_a_result_is_bounded():
+def test_the_number_of_commands_without_a_result_is_bounded() -> None:
     harness = Harness(max_pending=2)
     harness.place("a")
     harness.frame()
@@ -138,7 +143,7 @@ def test_the_number_of_commands_without_a_result_is_bounded():
     harness.place("c")
 
 
-def test_after_an_interruption_what_was_sent_goes_first_and_counts_from_one():
+def test_after_an_interruption_what_was_sent_goes_first_and_counts_from_one() -> None:
     harness = Harness()
     for name in "abc":
         harness.place(name)
@@ -153,7 +158,7 @@ def test_after_an_interruption_what_was_sent_goes_first_and_counts_from_one():
     assert harness.outcome("b").client_order_id == "b"
 
 
-def test_a_mass_cancel_that_was_sent_is_not_sent_again():
+def test_a_mass_cancel_that_was_sent_is_not_sent_again() -> None:
     harness = Harness()
     harness.place("a")
     harness.cancel_all("x")
@@ -166,7 +171,7 @@ def test_a_mass_cancel_that_was_sent_is_not_sent_again():
     assert harness.frame() == ["a", "b", "cancel_all"]
 
 
-def test_a_rate_limit_met_by_the_second_sending_leaves_the_first_unknown():
+def test_a_rate_limit_met_by_the_second_sending_leaves_the_first_unknown() -> None:
     harness = Harness()
     harness.place("a")
     harness.frame()
@@ -184,7 +189,7 @@ def test_a_rate_limit_met_by_the_second_sending_leaves_the_first_unknown():
     ("name", "kind"),
     [("PRICE_OFF_TICK", tw.InvalidRequest), ("POST_ONLY_WOULD_TRADE", tw.Rejected)],
 )
-def test_an_answer_of_the_engine_settles_both_sendings(name, kind):
+def test_an_answer_of_the_engine_settles_both_sendings(name: Any, kind: Any) -> None:
     harness = Harness()
     harness.place("a")
     harness.frame()
@@ -194,7 +199,7 @@ def test_an_answer_of_the_engine_settles_both_sendings(name, kind):
     assert type(harness.outcome("a")) is kind
 
 
-def test_what_waited_too_long_for_a_stream_is_not_sent():
+def test_what_waited_too_long_for_a_stream_is_not_sent() -> None:
     harness = Harness(patience=10.0)
     harness.place("sent", now=0.0)
     harness.frame()
@@ -208,7 +213,7 @@ def test_what_waited_too_long_for_a_stream_is_not_sent():
     assert "was not sent: no stream for 10 seconds" in str(harness.outcome("unsent"))
 
 
-def test_without_a_stream_the_same_is_told_by_expire():
+def test_without_a_stream_the_same_is_told_by_expire() -> None:
     harness = Harness(patience=10.0)
     harness.place("sent", now=0.0)
     harness.frame()
@@ -221,7 +226,7 @@ def test_without_a_stream_the_same_is_told_by_expire():
     assert harness.frame(now=11.0) == ["fresh"]
 
 
-def test_a_command_whose_owner_left_is_not_sent():
+def test_a_command_whose_owner_left_is_not_sent() -> None:
     harness = Harness()
     harness.place("a")
     harness.place("b")
@@ -231,7 +236,7 @@ def test_a_command_whose_owner_left_is_not_sent():
     harness.take(1, "b", order=order())
 
 
-def test_the_end_resolves_everything():
+def test_the_end_resolves_everything() -> None:
     harness = Harness()
     harness.place("answered")
     harness.place("sent")
@@ -248,10 +253,11 @@ def test_the_end_resolves_everything():
 
 
 @given(st.lists(st.sampled_from(["place", "frame", "result", "cut"]), max_size=60))
-def test_every_command_is_resolved_once_and_sent_in_order(steps):
+def test_every_command_is_resolved_once_and_sent_in_order(steps: Any) -> None:
     """A venue that answers in order, and streams that break at any point."""
     harness = Harness()
-    placed, on_stream, first_sendings = 0, [], []
+    placed, first_sendings = 0, list[str]()
+    on_stream: list[tuple[int, str]] = []
     for step in steps:
         if step == "place":
             placed += 1
