@@ -48,6 +48,7 @@ from tradewire_server.journal.sqlite import SqliteJournal
 from tradewire_server.metrics import Metrics
 from tradewire_server.recovery import recover, write_snapshot
 from tradewire_server.sequencer import Lane, Published, Sequencer, Submission
+from tradewire_server.snapshotter import Snapshotter
 from tradewire_server.streams.hub import Hub
 from tradewire_server.streams.market_data import MarketData
 
@@ -108,6 +109,7 @@ class Settings:
     heartbeat_s: float = HEARTBEAT_S
     limits: LimitPolicy = field(default_factory=LimitPolicy)
     drain_s: float = 5.0
+    snapshot_events: int = 500_000
 
 
 class Application:
@@ -148,6 +150,11 @@ class Application:
             publish=self._publish,
             on_settings=self._apply_settings,
             on_failure=self._fail,
+        )
+        self.snapshotter = Snapshotter(
+            self.settings.data_dir,
+            events=self.settings.snapshot_events,
+            last_event=self.state.event_number,
         )
         self.hub = Hub(replay=self.journal.read_feed, feed_range=self.journal.feed_range)
         self._books = BookEncoder(self.state)
@@ -322,6 +329,7 @@ class Application:
     def _publish(self, published: Published) -> None:
         self.hub.publish(published.chunks)
         self.market_data.changed(published.changed_books, published.event_number, published.chunks)
+        self.snapshotter.published(published.event_number)
         metrics = self.metrics
         metrics.batches.inc()
         metrics.events.set(published.event_number)
@@ -355,6 +363,7 @@ class Application:
         self.sequencer.stop()
         await asyncio.gather(*self._tasks)
         self.sequencer.close()
+        await self.snapshotter.stop()
         if self.failure is None:
             await asyncio.to_thread(write_snapshot, self.journal, self.state)
         self.journal.close()

@@ -5,13 +5,15 @@ fold.
 import gc
 import logging
 import time
+from collections.abc import Iterator
+from typing import Protocol
 
 from tradewire_server.engine.fold import fold
 from tradewire_server.engine.listener import Listener
 from tradewire_server.engine.state import State, dump_state, load_state
 from tradewire_server.journal.codec import decode_events
 from tradewire_server.journal.packing import pack, unpack
-from tradewire_server.journal.records import Journal
+from tradewire_server.journal.records import Journal, Snapshot, StoredBatch
 
 logger = logging.getLogger("tradewire.recovery")
 
@@ -20,7 +22,17 @@ class RecoveryError(Exception):
     """The journal and its snapshot do not fit together; nothing is started from it."""
 
 
-def recover(journal: Journal) -> State:
+class Past(Protocol):
+    """What recovery reads of a journal."""
+
+    def latest_snapshot(self) -> Snapshot | None:
+        """Return the newest snapshot, if there is one."""
+
+    def batches(self, after_event: int) -> Iterator[StoredBatch]:
+        """Return what came after an event."""
+
+
+def recover(journal: Past) -> State:
     """Return the state after the last durable batch.
 
     Raises JournalDamaged when the journal is not what was written, RecoveryError when the snapshot
@@ -52,7 +64,7 @@ def recover(journal: Journal) -> State:
     return state
 
 
-def _from_snapshot(journal: Journal) -> State:
+def _from_snapshot(journal: Past) -> State:
     snapshot = journal.latest_snapshot()
     if snapshot is None:
         return State()

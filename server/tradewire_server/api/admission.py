@@ -15,7 +15,8 @@ from tradewire_server.api.wire import Malformed
 from tradewire_server.auth.authenticator import Authenticator
 from tradewire_server.auth.buckets import LimitState
 from tradewire_server.auth.caller import address_buckets, authorise
-from tradewire_server.auth.errors import AuthError
+from tradewire_server.auth.errors import AuthError, PermissionDenied
+from tradewire_server.auth.errors import Reason as DenialReason
 from tradewire_server.auth.limits import Limiter
 from tradewire_server.auth.tokens import bearer_token
 from tradewire_server.engine.vocabulary import Reason
@@ -64,8 +65,12 @@ class Admission:
                 bearer_token(authorization), address=address, now_ns=now_ns
             )
             if ADMIN_SCOPE in caller.scopes and not self._allow_admin:
-                # A key that operates the venue is of no use where the public can reach it.
-                caller = None
+                raise PermissionDenied(
+                    DenialReason.SCOPE_MISSING,
+                    "A key that operates the venue is accepted on the admin listener only.",
+                    required=method.scope,
+                    granted=ADMIN_SCOPE,
+                )
         authorise(caller, method.scope)
         buckets = caller.buckets() if caller is not None else address_buckets(address)
         valid_until_ns = 0

@@ -607,7 +607,7 @@ class CreateAccountKeyResponse(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """HMAC secret, base64url; shown this once. Empty for Ed25519."""
+    """HMAC secret, `tws_...`, shown this once; the whole text is the HMAC key. Empty for Ed25519."""
     @_builtins.property
     def key(self) -> _key_pb2.ApiKey:
         """The key."""

@@ -78,7 +78,7 @@ class CreateKeyResponse(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """HMAC secret, base64url; shown this once. Empty for Ed25519."""
+    """HMAC secret, `tws_...`, shown this once; the whole text is the HMAC key. Empty for Ed25519."""
     @_builtins.property
     def key(self) -> _key_pb2.ApiKey:
         """The key."""
@@ -191,7 +191,7 @@ class RotateKeyResponse(_message.Message):
     SECRET_FIELD_NUMBER: _builtins.int
     REPLACED_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """HMAC secret, base64url; shown this once. Empty for Ed25519."""
+    """HMAC secret, `tws_...`, shown this once; the whole text is the HMAC key. Empty for Ed25519."""
     @_builtins.property
     def key(self) -> _key_pb2.ApiKey:
         """The successor."""

@@ -296,15 +296,12 @@ Global___ReasonRule: _TypeAlias = ReasonRule  # noqa: Y015
 
 METHOD_FIELD_NUMBER: _builtins.int
 FIX_FIELD_NUMBER: _builtins.int
-OUTPUT_ONLY_FIELD_NUMBER: _builtins.int
 FIX_VALUE_FIELD_NUMBER: _builtins.int
 REASON_FIELD_NUMBER: _builtins.int
 method: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___MethodRule]
 """What the contract says about a method; required on every method."""
 fix: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___FixRule]
 """FIX tag of a field."""
-output_only: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
-"""True when only the server writes the field: refused in a request."""
 fix_value: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, Global___FixValueRule]
 """FIX value of an enum value."""
 reason: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, Global___ReasonRule]

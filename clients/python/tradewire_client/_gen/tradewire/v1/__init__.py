@@ -2037,7 +2037,7 @@ class CreateAccountKeyResponse(betterproto2.Message):
 
     secret: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    HMAC secret, base64url; shown this once. Empty for Ed25519.
+    HMAC secret, `tws_...`, shown this once; the whole text is the HMAC key. Empty for Ed25519.
     """
 
 
@@ -2277,7 +2277,7 @@ class CreateKeyResponse(betterproto2.Message):
 
     secret: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    HMAC secret, base64url; shown this once. Empty for Ed25519.
+    HMAC secret, `tws_...`, shown this once; the whole text is the HMAC key. Empty for Ed25519.
     """
 
 
@@ -4477,7 +4477,7 @@ class RotateKeyResponse(betterproto2.Message):
 
     secret: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    HMAC secret, base64url; shown this once. Empty for Ed25519.
+    HMAC secret, `tws_...`, shown this once; the whole text is the HMAC key. Empty for Ed25519.
     """
 
     replaced: "ApiKey | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
