@@ -56,7 +56,7 @@ def methods() -> dict[str, Method]:
     Raises ContractError when a method has no scope or no weight: nothing is open by omission.
     """
     found = [
-        _read(service.full_name, method)
+        read_method(service.full_name, method)
         for file in SERVICE_FILES
         for service in file.services_by_name.values()
         for method in service.methods
@@ -64,7 +64,11 @@ def methods() -> dict[str, Method]:
     return {method.path: method for method in found}
 
 
-def _read(service: str, method: MethodDescriptor) -> Method:
+def read_method(service: str, method: MethodDescriptor) -> Method:
+    """Return what the contract says about one method.
+
+    Raises ContractError when it says too little.
+    """
     rule = method.GetOptions().Extensions[options_pb2.method]
     if rule.scope == options_pb2.SCOPE_UNSPECIFIED or not rule.HasField("weight"):
         raise ContractError(f"{service}.{method.name} has no scope or no weight")
