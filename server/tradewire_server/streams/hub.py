@@ -63,7 +63,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tradewire_server.feeds import FeedChunk, FeedKind, divide, rest
+from tradewire_server.feeds import FeedChunk, FeedKind, divide
 from tradewire_server.streams.inbox import CallLater, OutOfRange, TooManySubscriptions
 from tradewire_server.streams.subscription import QueueBounds, Subscription
 
@@ -220,11 +220,9 @@ class _Feed:
         self.live: dict[Subscription, None] = {}
 
     def publish(self, chunk: FeedChunk) -> None:
-        if chunk.first <= self.head:
+        if chunk.last <= self.head:
             # The head was taken from the journal between this chunk's commit and its publication.
-            if chunk.last <= self.head:
-                return
-            chunk = rest(chunk, after=self.head)
+            return
         assert chunk.first == self.head + 1, (
             f"{self.kind.name} {self.key}: {chunk.first} was published after {self.head}"
         )

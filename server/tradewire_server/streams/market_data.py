@@ -302,8 +302,6 @@ class MarketData:
         if instrument.deepest:
             bids, asks = self._levels(instrument.symbol, instrument.deepest)
         for audience in instrument.audiences.values():
-            if not audience.view.ready:
-                self._start(audience.view)
             audience.send(audience.view.advance(bids, asks, self.sequence), trades)
 
     def _set_timer(self, now_ns: int) -> None:
@@ -338,7 +336,7 @@ class _Audience:
         full = bare
         if trades is not None:
             full = MarketMessage(symbol, book, trades.data, trades.first, trades.last)
-        for subscription, wants_trades in tuple(self.subscriptions.items()):
+        for subscription, wants_trades in self.subscriptions.items():
             message = full if wants_trades else bare
             if message is not None:
                 subscription.offer(message)

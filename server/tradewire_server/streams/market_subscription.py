@@ -96,8 +96,6 @@ class MarketSubscription(Inbox[MarketItem]):
 
     def offer(self, message: MarketMessage) -> None:
         """Take an update that continues what was sent before. For the market data only."""
-        if self._ending:
-            return
         run = self._stale.get(message.symbol)
         if run is not None:
             self._keep_trades(run, message)

@@ -240,8 +240,6 @@ class Subscription(Inbox[Item]):
     def _read_done(self, read: asyncio.Future[list[FeedChunk]]) -> None:
         if self._read is read:
             self.wake()
-        elif not read.cancelled():
-            read.exception()  # looked at, so that asyncio does not report it as lost
 
     def _advance(self, chunks: Sequence[FeedChunk], items: list[Item]) -> bool:
         """Hand out what was read; False when the journal has lost what comes next."""
@@ -289,7 +287,8 @@ class Subscription(Inbox[Item]):
     def _clear(self) -> None:
         if self._read is not None:
             read, self._read = self._read, None
-            read.cancel()
+            if not read.cancel() and not read.cancelled():
+                read.exception()  # looked at, so that asyncio does not report it as lost
         self._queue.clear()
         self._tail.clear()
         self._held.clear()

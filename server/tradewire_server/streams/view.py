@@ -94,7 +94,9 @@ class View:
         self.ready = True
 
     def advance(self, bids: list[Level], asks: list[Level], sequence: int) -> bytes | None:
-        """Go on to these levels; return the update, None when nothing changed."""
+        """Go on to these levels; return the update, None when nothing changed since the start."""
+        if not self.ready:
+            return None
         bids, asks = bids[: self.depth], asks[: self.depth]
         bids_same, asks_same = bids == self._bids, asks == self._asks
         if bids_same and asks_same:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from typing import Any
 
-from tradewire_server.feeds import FeedChunk, FeedKind, rest, split, wrap
+from tradewire_server.feeds import FeedChunk, FeedKind, divide, rest, split, wrap
 from tradewire_server.streams.hub import Hub, HubBounds
 
 EXECUTIONS = FeedKind.EXECUTIONS
@@ -44,6 +44,8 @@ class MemoryJournal:
         self._chunks: dict[str, list[FeedChunk]] = {}
         self._first: dict[str, int] = {}
         self.reads = 0
+        self.exact = False
+        """Reads end after exactly so many bytes, also within a commit."""
 
     def commit(self, count: int, key: str = "alice") -> FeedChunk:
         last = self.feed_range(EXECUTIONS, key)[1]
@@ -68,6 +70,10 @@ class MemoryJournal:
                 continue
             wanted = rest(chunk, after=max(after, first - 1))
             size += len(wanted.data)
+            if size > max_bytes and self.exact:
+                fitting = max_bytes - sum(len(chunk.data) for chunk in found)
+                found += divide(wanted, bytes_max=fitting)[:1] if fitting else []
+                break
             if found and size > max_bytes:
                 break
             found.append(wanted)

@@ -166,6 +166,7 @@ async def test_views_disappear_with_their_last_subscriber() -> None:
     deep.release()
     exchange.commit(BTC, ETH)
     assert exchange.reads == [(BTC, 10), (BTC, 10)]  # it starts, and is compared
+    assert exchange.encoded == []
 
 
 async def test_an_instrument_that_nobody_follows_any_more_is_not_flushed() -> None:
@@ -388,6 +389,30 @@ async def test_a_turn_flushes_a_bounded_number_of_views() -> None:
     exchange.clock.advance_ms(0)
     assert client.subscription.waiting_messages == 5
     assert exchange.clock.pending() == []
+
+
+async def test_there_is_one_timer() -> None:
+    symbols = [f"A{number}-USD" for number in range(5)]
+    exchange = Exchange(MarketBounds(views_per_turn=2))
+    client = follow(exchange, *symbols)
+    await client.take()
+    exchange.change(symbols[0], bid=(1, 1))
+    exchange.change(symbols[0], bid=(1, 2))
+    assert [timer.due_s for timer in exchange.clock.pending()] == [1.01]
+    for symbol in symbols:
+        exchange.set(symbol, bid=(1, 3))
+    exchange.commit(*symbols)
+    assert [timer.due_s for timer in exchange.clock.pending()] == [1.0]
+
+
+async def test_trades_of_a_view_that_has_not_started_come_with_its_snapshot() -> None:
+    exchange = busy_exchange(MarketBounds(views_per_turn=1))
+    exchange.settled = False
+    client = follow(exchange, ETH, BTC)
+    exchange.commit(BTC, ETH, chunks=exchange.trades(BTC, 2))
+    await client.take()
+    assert client.trade_ids[BTC] == [1, 2]
+    assert [book.snapshot for book in exchange.encoded] == [True, True]
 
 
 async def test_a_take_makes_a_bounded_number_of_snapshots() -> None:
