@@ -196,20 +196,16 @@ class Sequencer:
             or not all(isinstance(s.command, CancelOrder | CancelAllOrders) for s in submissions)
         ):
             raise Overloaded
+        self.enter_always(lane, submissions)
+
+    def enter_always(self, lane: Lane, submissions: Sequence[Submission]) -> None:
+        """Queue what must not be turned away, whatever the queue's length and while draining:
+        cancels of a lost connection, and refusals, which cost nothing.
+        """
         if not lane.queue and submissions:
             self._active.append(lane)
         lane.queue.extend(submissions)
         self._waiting += len(submissions)
-        self._wake.set()
-
-    def enter_always(self, lane: Lane, submission: Submission) -> None:
-        """Queue a command that takes risk off the book, whatever the queue's length and while
-        draining.
-        """
-        if not lane.queue:
-            self._active.append(lane)
-        lane.queue.append(submission)
-        self._waiting += 1
         self._wake.set()
 
     async def submit(self, command: Command, *, lane: str, valid_until_ns: int = 0) -> Outcome:

@@ -143,6 +143,9 @@ _T_ID, _T_SYMBOL, _T_PRICE, _T_QUANTITY, _T_SIDE, _T_TIME = (
     _trade.time,
 )
 
+# Of an order that has not traded.
+_NO_FILLS = f"{_O_FILLED}\x010{_O_AVERAGE}\x010{_O_FEE}\x010"
+
 
 class MessageEncoder:
     """See the module's docstring and `recorder.Encoder`."""
@@ -195,19 +198,18 @@ class MessageEncoder:
         static = self._static_parts.get(order.order_id)
         if static is None:
             static = self._static(order)
-        ids = order.client_order_ids
-        filled = instrument.format_quantity(order.filled_lots)
         leaves = instrument.format_quantity(order.leaves_lots)
-        average = instrument.format_average(order.filled_tick_lots, order.filled_lots)
-        fee = instrument.format_quote(order.fee)
+        ids = order.client_order_ids
+        client_id = ids[-1]
         text = (
-            f"{static}{_O_CLIENT_ID}{chr(len(ids[-1]))}{ids[-1]}"
-            f"{_O_STATUS}{_NUMBERS[order.status]}{_O_FILLED}{chr(len(filled))}{filled}"
-            f"{_O_LEAVES}{chr(len(leaves))}{leaves}{_O_AVERAGE}{chr(len(average))}{average}"
-            f"{_O_FEE}{chr(len(fee))}{fee}"
+            f"{static}{_O_CLIENT_ID}{chr(len(client_id))}{client_id}"
+            f"{_O_STATUS}{_NUMBERS[order.status]}{_O_LEAVES}{chr(len(leaves))}{leaves}"
+            f"{self._fills(order) if order.filled_lots else _NO_FILLS}"
         )
         if not terms.quote_amount:
-            quantity = instrument.format_quantity(order.quantity_lots)
+            quantity = leaves
+            if order.quantity_lots != order.leaves_lots:
+                quantity = instrument.format_quantity(order.quantity_lots)
             text += f"{_O_QUANTITY}{chr(len(quantity))}{quantity}"
         if terms.type is OrderType.LIMIT:
             price = instrument.format_price(order.price_ticks)
@@ -217,6 +219,17 @@ class MessageEncoder:
         if len(ids) > 1:
             text += _field(_O_FIRST_ID, ids[0])
         return text
+
+    @staticmethod
+    def _fills(order: Order) -> str:
+        instrument = order.market.instrument
+        return (
+            _field(_O_FILLED, instrument.format_quantity(order.filled_lots))
+            + _field(
+                _O_AVERAGE, instrument.format_average(order.filled_tick_lots, order.filled_lots)
+            )
+            + _field(_O_FEE, instrument.format_quote(order.fee))
+        )
 
     def _static(self, order: Order) -> str:
         terms = order.terms

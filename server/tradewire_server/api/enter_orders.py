@@ -194,12 +194,14 @@ class _Connection:
         try:
             self._venue.sequencer.enter(self._lane, submissions)
         except Overloaded:
+            # The refusals wait their turn behind the commands that are queued already.
             status = make_status(Reason.OVERLOADED, "the venue's queue is full")
-            self._deliver(
+            self._venue.sequencer.enter_always(
+                self._lane,
                 [
-                    (s._replace(tag=s.tag._replace(status=status)), _REFUSED_AT_EDGE)
+                    Submission(_REFUSED_AT_EDGE, 0, s.tag._replace(status=s.tag.status or status))
                     for s in submissions
-                ]
+                ],
             )
 
     async def _wait_for_room(self, below: int) -> None:
@@ -296,7 +298,7 @@ class _Connection:
         if self._connection:
             # A venue that stops before it comes to this cancels orphans when it starts again.
             self._venue.sequencer.enter_always(
-                self._lane, Submission(CancelConnection(self._connection))
+                self._lane, [Submission(CancelConnection(self._connection))]
             )
 
 
