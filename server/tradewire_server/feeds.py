@@ -1,5 +1,4 @@
-"""Feeds: gapless numbered sequences of public messages, and the chunks in which they are stored and
-sent.
+"""Feeds: gapless numbered sequences of public messages, stored and sent in chunks.
 
 A feed is named by its kind and a key (an account or a symbol) and numbers its entries 1, 2, 3, ...
 without a gap. A chunk holds consecutive entries. Its bytes are length-delimited protobuf entries of
@@ -15,8 +14,10 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
-_FIELD_1 = 0x0A  # field 1, wire type 2: length-delimited
-_VARINT_BYTES_MAX = 10
+TAG = 0x0A
+"""Field 1, wire type 2: length-delimited."""
+# A varint of a length below 2**35; nothing longer is ever stored.
+_LENGTH_BYTES_MAX = 5
 
 
 class FeedKind(enum.IntEnum):
@@ -40,16 +41,20 @@ class FeedChunk(NamedTuple):
     data: bytes
 
 
-class EntriesError(ValueError):
-    """Bytes that are not a sequence of entries, or not as many as was said."""
+class EntriesMalformed(ValueError):
+    """Bytes are not a run of entries; `offset` says from where on."""
+
+    def __init__(self, offset: int, finding: str) -> None:
+        super().__init__(f"offset {offset}: {finding}")
+        self.offset = offset
 
 
 def wrap(message: bytes) -> bytes:
-    """Make one entry of a serialised message."""
+    """Return the message as one entry."""
     length = len(message)
     if length < 0x80:
-        return bytes((_FIELD_1, length)) + message
-    head = bytearray((_FIELD_1,))
+        return bytes((TAG, length)) + message
+    head = bytearray((TAG,))
     while length >= 0x80:
         head.append(length & 0x7F | 0x80)
         length >>= 7
@@ -58,49 +63,85 @@ def wrap(message: bytes) -> bytes:
 
 
 def split(data: bytes) -> list[bytes]:
-    """Take entries apart into their serialised messages.
+    """Return the messages of all entries.
 
-    Raises:
-        EntriesError: the bytes are not whole entries.
+    Raises `EntriesMalformed`.
     """
     messages = []
-    position = 0
-    while position < len(data):
-        start, end = _bounds(data, position)
+    offset, size = 0, len(data)
+    while offset < size:
+        start, end = _body(data, offset)
         messages.append(data[start:end])
-        position = end
+        offset = end
     return messages
 
 
-def cut(data: bytes, first: int, after: int) -> bytes:
-    """Drop the entries with a number of at most `after` from entries that begin with number
-    `first`.
+def count(data: bytes) -> int:
+    """Return how many entries there are.
 
-    Raises:
-        EntriesError: the bytes are not whole entries, or fewer than are to be dropped.
+    Raises `EntriesMalformed`.
     """
-    position = 0
-    for _ in range(first, after + 1):
-        _, position = _bounds(data, position)
-    return data[position:] if position else data
+    entries = offset = 0
+    size = len(data)
+    while offset < size:
+        _, offset = _body(data, offset)
+        entries += 1
+    return entries
+
+
+def cut(data: bytes, first: int, after: int) -> bytes:
+    """Drop the entries numbered up to `after` from data whose first entry is `first`.
+
+    Raises `EntriesMalformed`.
+    """
+    if after < first:
+        return data
+    offset, size = 0, len(data)
+    for _ in range(after - first + 1):
+        if offset >= size:
+            break
+        _, offset = _body(data, offset)
+    return data[offset:]
+
+
+def take(data: bytes, max_bytes: int) -> tuple[bytes, int]:
+    """Return as many leading entries as fit, but at least one, and how many they are.
+
+    Raises `EntriesMalformed`.
+    """
+    entries = offset = 0
+    size = len(data)
+    while offset < size:
+        _, end = _body(data, offset)
+        if entries and end > max_bytes:
+            break
+        entries += 1
+        offset = end
+    return data[:offset], entries
 
 
 def rest(chunk: FeedChunk, *, after: int) -> FeedChunk:
-    """Return the part of a chunk after a number, which lies within it or before it."""
+    """Return the part of a chunk after a number, which lies within it or before it.
+
+    Raises `EntriesMalformed`.
+    """
     if after < chunk.first:
         return chunk
     return chunk._replace(first=after + 1, data=cut(chunk.data, chunk.first, after))
 
 
 def divide(chunk: FeedChunk, *, bytes_max: int) -> list[FeedChunk]:
-    """Divide a chunk into consecutive ones of at most `bytes_max` bytes, or of one longer entry."""
+    """Divide a chunk into consecutive ones of at most `bytes_max` bytes, or of one longer entry.
+
+    Raises `EntriesMalformed`.
+    """
     data = chunk.data
     if len(data) <= bytes_max:
         return [chunk]
     pieces = []
     first, begin, position = chunk.first, 0, 0
     for number in range(chunk.first, chunk.last + 1):
-        _, end = _bounds(data, position)
+        _, end = _body(data, position)
         if end - begin > bytes_max and position > begin:
             pieces.append(FeedChunk(chunk.kind, chunk.key, first, number - 1, data[begin:position]))
             first, begin = number, position
@@ -109,23 +150,27 @@ def divide(chunk: FeedChunk, *, bytes_max: int) -> list[FeedChunk]:
     return pieces
 
 
-def _bounds(data: bytes, position: int) -> tuple[int, int]:
-    """Find where the message of the entry at `position` begins and ends."""
-    try:
-        if data[position] != _FIELD_1:
-            raise EntriesError(f"byte {position}: expected an entry of field 1")
-        length = shift = 0
-        for start in range(position + 1, position + 1 + _VARINT_BYTES_MAX):
-            byte = data[start]
-            length |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        else:
-            raise EntriesError(f"byte {position}: length is too long")
-    except IndexError:
-        raise EntriesError(f"byte {position}: entry is cut off") from None
-    end = start + 1 + length
-    if end > len(data):
-        raise EntriesError(f"byte {position}: entry is cut off")
-    return start + 1, end
+def _body(data: bytes, offset: int) -> tuple[int, int]:
+    """Return where the message of the entry at `offset` starts and ends."""
+    size = len(data)
+    if offset >= size:
+        raise EntriesMalformed(offset, "expected an entry, found the end")
+    if data[offset] != TAG:
+        raise EntriesMalformed(offset, f"expected an entry, found the byte 0x{data[offset]:02x}")
+    length = shift = 0
+    position = offset + 1
+    while position < size:
+        byte = data[position]
+        position += 1
+        length |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            break
+        shift += 7
+        if shift == 7 * _LENGTH_BYTES_MAX:
+            raise EntriesMalformed(offset, "the length does not end")
+    else:
+        raise EntriesMalformed(offset, "the data ends within a length")
+    end = position + length
+    if end > size:
+        raise EntriesMalformed(offset, f"a message of {length} bytes has {size - position} left")
+    return position, end

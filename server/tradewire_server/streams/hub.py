@@ -47,7 +47,8 @@ remembers the head of its moment and is handed out when the position has reached
 the journal; so when they alone exceed the bound, the subscription overflows in either state.
 
 Retention may remove entries that a replay still wants. The next read shows it by a gap; the
-subscription ends with `Closed(OutOfRange(first, last))`.
+subscription ends with `Closed(OutOfRange(first, last))`. The read itself may fail for that reason,
+with an error that the hub does not know; it looks at the range then.
 
 Left out: fairness between replays (the executor's queue is fair), filters (a consumer that wants
 less skips), and persistence of subscriptions (clients know their position).
@@ -59,7 +60,7 @@ import asyncio
 import functools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -88,6 +89,8 @@ class HubBounds:
     """Of each subscription."""
     subscriptions_per_key_max: int = 1024
     subscriptions_max: int = 8192
+    replay_threads: int = 2
+    """Reads at a time. They have threads of their own, so that no other reads wait for them."""
     idle_feeds_max: int = 1024
     """Feeds without a subscriber whose head is remembered."""
 
@@ -109,7 +112,7 @@ class Hub:
         assert self.bounds.idle_feeds_max > 0, "the feed that is asked for has to be kept"
         self.replay = replay
         self.feed_range = feed_range
-        self.executor = executor
+        self.executor = executor or ThreadPoolExecutor(self.bounds.replay_threads, "replay")
         self._call_later = call_later
         self._feeds: dict[tuple[FeedKind, str], _Feed] = {}
         self._idle: OrderedDict[tuple[FeedKind, str], None] = OrderedDict()

@@ -227,7 +227,7 @@ class Subscription(Inbox[Item]):
             return items
         if self._read is not None and self._read.done():
             read, self._read = self._read, None
-            if not self._advance(read.result(), items):
+            if not self._advance(self._chunks_of(read), items):
                 return items
         if self._reaches_live():
             self._go_live(items)
@@ -240,6 +240,15 @@ class Subscription(Inbox[Item]):
     def _read_done(self, read: asyncio.Future[list[FeedChunk]]) -> None:
         if self._read is read:
             self.wake()
+
+    def _chunks_of(self, read: asyncio.Future[list[FeedChunk]]) -> list[FeedChunk]:
+        """Return what was read; nothing when the read failed because it is not there any more."""
+        error = read.exception()
+        if error is None:
+            return read.result()
+        if self._feed.available()[0] > self._position + 1:
+            return []
+        raise error
 
     def _advance(self, chunks: Sequence[FeedChunk], items: list[Item]) -> bool:
         """Hand out what was read; False when the journal has lost what comes next."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tradewire_server.feeds import (
-    EntriesError,
+    EntriesMalformed,
     FeedChunk,
     FeedKind,
     cut,
@@ -72,10 +72,10 @@ def test_divided_chunks_are_consecutive_and_short(messages: list[bytes], bytes_m
     ids=["no length", "short message", "other field", "open length", "endless length"],
 )
 def test_other_bytes_are_refused(data: bytes) -> None:
-    with pytest.raises(EntriesError):
+    with pytest.raises(EntriesMalformed):
         split(data)
 
 
-def test_more_than_there_is_cannot_be_cut() -> None:
-    with pytest.raises(EntriesError):
-        cut(wrap(b"a"), 1, 2)
+def test_a_chunk_with_fewer_entries_than_it_says_is_not_divided() -> None:
+    with pytest.raises(EntriesMalformed, match="offset 6: expected an entry, found the end"):
+        divide(chunk_of([b"a", b"b"])._replace(last=3), bytes_max=3)

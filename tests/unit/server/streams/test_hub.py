@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import threading
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tradewire_server.feeds import FeedChunk, FeedKind
-from tradewire_server.streams.hub import HubBounds
+from tradewire_server.streams.hub import Hub, HubBounds
 from tradewire_server.streams.inbox import (
     CaughtUp,
     Closed,
@@ -319,6 +320,34 @@ async def test_a_replay_that_retention_overtakes_is_told() -> None:
     assert isinstance(closed.reason, OutOfRange)
     assert (closed.reason.first, closed.reason.last) == (10, 20)
     assert stage.hub.subscription_count == 0
+
+
+async def test_a_read_that_fails_because_of_retention_is_told() -> None:
+    stage = Stage(SMALL)
+    stage.commit(8)
+    subscription = stage.hub.subscribe(EXECUTIONS, "alice", 0)
+
+    def fail(*_: object, **__: object) -> list[FeedChunk]:
+        stage.journal.keep_from(5)
+        raise OSError("entry 1 is not retained")
+
+    stage.hub.replay = fail
+    [closed] = await take_all(stage, subscription)
+    assert isinstance(closed.reason, OutOfRange)
+    assert (closed.reason.first, closed.resume_after) == (5, 0)
+
+
+async def test_reads_have_threads_of_their_own() -> None:
+    names: list[str] = []
+
+    def read(*_: object, **__: object) -> list[FeedChunk]:
+        names.append(threading.current_thread().name)
+        return [entries(1, 1)]
+
+    hub = Hub(replay=read, feed_range=lambda *_: (1, 1))
+    with hub.subscribe(EXECUTIONS, "alice", 0) as subscription:
+        assert await subscription.take() == [entries(1, 1), CaughtUp(1)]
+    assert names[0].startswith("replay")
 
 
 async def test_a_journal_that_has_nothing_left_to_replay_is_told() -> None:
