@@ -95,6 +95,7 @@ from typing import Any, Self
 from tradewire_client._decimals import read_decimal, read_optional_decimal
 from tradewire_client._gen.tradewire import v1
 from tradewire_client._times import datetime_of, nanoseconds_of
+from tradewire_client._value import Value
 '''
 
 
@@ -261,7 +262,8 @@ def closure(contract: Contract) -> list[str]:
 def render_class(contract: Contract, name: str) -> Iterator[str]:
     """Return the lines of one value class."""
     fields = [Field(name, field) for field in contract.messages[name].field]
-    yield from ("", "", "@dataclass(frozen=True, slots=True, kw_only=True)", f"class {name}:")
+    yield from ("", "", "@dataclass(frozen=True, slots=True, kw_only=True, repr=False)")
+    yield f"class {name}(Value):"
     yield from docstring(contract.comments[name, ""], "    ")
     yield ""
     for field in fields:

@@ -149,6 +149,8 @@ class Executions:
         `snapshot=True` the stream begins with working orders, balances and positions, all true at
         the number after which the executions begin.
 
+        Now is when the stream is entered with `async with`, or when it is read first.
+
         Raises (while iterating):
             OutOfRange: the number is older than what is kept: follow again with `snapshot=True`.
             SequenceGap, SequenceRepeated, JournalChanged: the venue broke its promise.

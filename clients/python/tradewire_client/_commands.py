@@ -30,7 +30,7 @@ OrderReply = TypeVar("OrderReply")
 CountReply = TypeVar("CountReply")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class OrderAnswer(Order):
     """An order as an answer gave it, and up to where the answer is true."""
 

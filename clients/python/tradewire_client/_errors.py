@@ -116,7 +116,8 @@ class TradewireError(Exception):
             if item.description not in self.message
         )
         advice = "" if self.advice in self.message else self.advice
-        return " ".join(part for part in (named, fields and f"[{fields}]", advice) if part)
+        text = f"{named} [{fields}]" if fields else named
+        return f"{text.rstrip('.')}. {advice}" if advice else text
 
 
 class ConfigurationError(TradewireError, ValueError):

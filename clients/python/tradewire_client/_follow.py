@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import grpc.aio
 
@@ -65,6 +65,12 @@ class NumberedStream(SupervisedStream[Message, Item]):
     def journal_id(self) -> str:
         """Identity of the journal, empty before the venue told it."""
         return self._cursor.journal_id
+
+    async def __aenter__(self) -> Self:
+        # From now means from here, not from whenever somebody reads.
+        while self._cursor.last is None:
+            await self._receive()
+        return self
 
     async def snapshot(self) -> AccountSnapshot:
         """Return working orders, balances and positions at the number where the stream begins.

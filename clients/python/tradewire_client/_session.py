@@ -42,8 +42,11 @@ logger = logging.getLogger("tradewire_client.session")
 _RENEW_AFTER = 0.8
 _SPARE_S = 2.0
 _RENEWAL_PAUSE_S = 5.0
-# Greatest number of measurements for one sign-in.
-_MEASUREMENTS_MAX = 2
+# Greatest number of measurements for one sign-in; the difference below which the clock was right,
+# and the pause before the next try then, times the number of tries.
+_MEASUREMENTS_MAX = 3
+_SMALL_MS = 250
+_CLOCK_PAUSE_S = 0.5
 _END_TIMEOUT_S = 1.0
 _NS_PER_MS = 1_000_000
 
@@ -182,7 +185,12 @@ class Session:
                 if not late or measurements == _MEASUREMENTS_MAX:
                     raise
             measurements += 1
+            before = self.clock_offset_ms
             await self._measure_clock()
+            if abs(self.clock_offset_ms - before) < _SMALL_MS:
+                # The clock is right, so the venue has just started: it takes no timestamp that
+                # its former process could have seen.
+                await self._world.sleep(measurements * _CLOCK_PAUSE_S)
 
     async def _create_session(self, key: Key) -> v1.CreateSessionResponse:
         async def attempt(seconds: float) -> v1.CreateSessionResponse:

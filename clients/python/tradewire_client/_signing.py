@@ -130,6 +130,10 @@ class Ed25519Key:
         """The public half, as `keys.create` takes it."""
         return encode_signature(self._private_key.public_key().public_bytes_raw())
 
+    def private_bytes(self) -> bytes:
+        """Return the 32 bytes of the private key; whoever has them is you."""
+        return self._private_key.private_bytes_raw()
+
     def sign(self, payload: bytes) -> bytes:
         """Return the 64 bytes of the signature."""
         return self._private_key.sign(payload)
@@ -140,7 +144,7 @@ class Ed25519Key:
         Raises:
             FileExistsError: there is one already.
         """
-        seed = encode_signature(self._private_key.private_bytes_raw())
+        seed = encode_signature(self.private_bytes())
         _write_private(path, {"api_key": self.api_key, "algorithm": ED25519, "private_key": seed})
 
 

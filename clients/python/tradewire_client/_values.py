@@ -13,10 +13,11 @@ from typing import Any, Self
 from tradewire_client._decimals import read_decimal, read_optional_decimal
 from tradewire_client._gen.tradewire import v1
 from tradewire_client._times import datetime_of, nanoseconds_of
+from tradewire_client._value import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Order(Value):
     """Order is an order and its state."""
 
     order_id: str = ""
@@ -114,8 +115,8 @@ class Order:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Balance(Value):
     """Balance is the holding of one asset: available + held = total."""
 
     asset: str = ""
@@ -139,8 +140,8 @@ class Balance:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Position(Value):
     """Position is the net result of an account's trades in one instrument."""
 
     symbol: str = ""
@@ -172,8 +173,8 @@ class Position:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountSnapshot:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class AccountSnapshot(Value):
     """AccountSnapshot is an account at one execution sequence."""
 
     orders: tuple[Order, ...] = ()
@@ -203,8 +204,8 @@ class AccountSnapshot:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candle:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Candle(Value):
     """Candle sums up the trades of an interval; intervals without a trade have none."""
 
     open_time_ns: int = 0
@@ -242,8 +243,8 @@ class Candle:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelAllOrdersResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CancelAllOrdersResponse(Value):
     """CancelAllOrdersResponse answers CancelAllOrders; the orders' own executions are in the
     execution stream.
     """
@@ -263,8 +264,8 @@ class CancelAllOrdersResponse:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKey:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ApiKey(Value):
     """ApiKey is a key and its permissions; secrets are never part of it."""
 
     api_key: str = ""
@@ -321,14 +322,15 @@ class ApiKey:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateKeyResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CreateKeyResponse(Value):
     """CreateKeyResponse answers CreateKey."""
 
     key: ApiKey = ApiKey()
     """The key."""
     secret: str = ""
-    """HMAC secret, base64url; shown this once. Empty for Ed25519."""
+    """HMAC secret, `tws_...`, shown this once; the whole text is the HMAC key. Empty for Ed25519.
+    """
 
     @classmethod
     def from_message(cls, message: v1.CreateKeyResponse, **more: Any) -> Self:
@@ -340,8 +342,8 @@ class CreateKeyResponse:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Execution(Value):
     """Execution is one step in the life of an order, ExecutionReport(8). Executions of an account
     are numbered 1, 2, 3, ... without a gap, the same on every protocol, across restarts.
     """
@@ -406,8 +408,8 @@ class Execution:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Account(Value):
     """Account is what trades: it owns orders, balances, positions and keys."""
 
     account: str = ""
@@ -440,8 +442,8 @@ class Account:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetAccountResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class GetAccountResponse(Value):
     """GetAccountResponse answers GetAccount."""
 
     account: Account = Account()
@@ -462,8 +464,8 @@ class GetAccountResponse:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitState:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LimitState(Value):
     """LimitState is one limit and what is left of it."""
 
     name: str = ""
@@ -493,8 +495,8 @@ class LimitState:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetLimitsResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class GetLimitsResponse(Value):
     """GetLimitsResponse answers GetLimits."""
 
     limits: tuple[LimitState, ...] = ()
@@ -518,8 +520,8 @@ class GetLimitsResponse:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetServerTimeResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class GetServerTimeResponse(Value):
     """GetServerTimeResponse answers GetServerTime."""
 
     time_ns: int = 0
@@ -545,8 +547,8 @@ class GetServerTimeResponse:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instrument:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Instrument(Value):
     """Instrument is a spot pair and its rules."""
 
     symbol: str = ""
@@ -597,8 +599,8 @@ class Instrument:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerChange:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LedgerChange(Value):
     """LedgerChange is the effect of a ledger entry on one asset."""
 
     asset: str = ""
@@ -619,8 +621,8 @@ class LedgerChange:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerEntry:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LedgerEntry(Value):
     """LedgerEntry is one movement of money of an account."""
 
     ledger_sequence: int = 0
@@ -664,8 +666,8 @@ class LedgerEntry:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateLimit:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RateLimit(Value):
     """RateLimit is the state of the tightest rate limit of the caller, as the RateLimit headers say
     it.
     """
@@ -688,14 +690,15 @@ class RateLimit:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RotateKeyResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RotateKeyResponse(Value):
     """RotateKeyResponse answers RotateKey."""
 
     key: ApiKey = ApiKey()
     """The successor."""
     secret: str = ""
-    """HMAC secret, base64url; shown this once. Empty for Ed25519."""
+    """HMAC secret, `tws_...`, shown this once; the whole text is the HMAC key. Empty for Ed25519.
+    """
     replaced: ApiKey = ApiKey()
     """The replaced key with its new expire_time."""
 
@@ -710,8 +713,8 @@ class RotateKeyResponse:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceLevel:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PriceLevel(Value):
     """PriceLevel is all quantity at one price."""
 
     price: Decimal = Decimal(0)
@@ -729,8 +732,8 @@ class PriceLevel:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticker:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Ticker(Value):
     """Ticker sums up an instrument."""
 
     symbol: str = ""
@@ -784,8 +787,8 @@ class Ticker:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trade:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Trade(Value):
     """Trade is a public trade."""
 
     trade_id: int = 0

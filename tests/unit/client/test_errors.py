@@ -115,7 +115,7 @@ def test_field_violations_are_listed() -> None:
         tw.FieldViolation("side", "unset"),
     )
     assert str(error) == (
-        "FIELD_INVALID: for a test [price: is too long; side: unset] "
+        "FIELD_INVALID: for a test [price: is too long; side: unset]. "
         "Correct the named fields and send the request again."
     )
 

@@ -164,6 +164,23 @@ async def test_from_now_means_after_the_head() -> None:
         assert not request.HasField("after_sequence")
 
 
+async def test_from_now_begins_where_the_stream_is_entered() -> None:
+    journal = Journal(plan=[(1, fall_silent)])
+    async with served(journal) as (_, client), client.executions.follow() as stream:
+        assert stream.journal_id == JOURNAL
+        assert journal.streams == 1
+
+
+async def test_a_stream_that_cannot_begin_is_told_where_it_is_entered() -> None:
+    async def refuse(request: Any, context: Any) -> AsyncIterator[Any]:
+        yield fault("SCOPE_MISSING")
+
+    async with served(Journal()) as (venue, client):
+        venue.on(StreamExecutions=refuse)
+        with pytest.raises(tw.PermissionDenied):
+            await client.executions.follow().__aenter__()
+
+
 async def test_the_beginning_is_asked_for_as_zero() -> None:
     async with served(Journal()) as (venue, client):
         await read(client.executions.follow(after_sequence=0), 1)

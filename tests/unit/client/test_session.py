@@ -75,12 +75,30 @@ async def test_a_wrong_clock_is_measured_and_the_sign_in_repeated() -> None:
 
 async def test_a_clock_that_cannot_be_trusted_ends_in_the_venues_error() -> None:
     async with FakeVenue() as venue:
-        venue.on(CreateSession=script(*[fault("TIMESTAMP_OUT_OF_WINDOW")] * 3))
+        venue.on(CreateSession=script(*[fault("TIMESTAMP_OUT_OF_WINDOW")] * 4))
         with pytest.raises(tw.AuthenticationError) as caught:
-            async with venue.client():
+            async with venue.client(world=FakeTime().world()):
                 pass
         assert caught.value.reason is tw.Reason.TIMESTAMP_OUT_OF_WINDOW
-        assert len(venue.requests("GetServerTime")) == 2
+        assert len(venue.requests("GetServerTime")) == 3
+
+
+async def test_a_venue_that_has_just_started_is_given_a_moment() -> None:
+    clock = FakeTime()
+    async with FakeVenue() as venue:
+        venue.clock_ms = lambda: clock.wall_ms
+        create = venue.handlers["CreateSession"]
+        started_ms = clock.wall_ms
+
+        def create_late(request: Any, context: Any) -> Any:
+            if request.signature.timestamp_ms < started_ms + 1000:
+                raise fault("TIMESTAMP_OUT_OF_WINDOW")
+            return create(request, context)
+
+        venue.on(CreateSession=create_late)
+        async with venue.client(world=clock.world()) as client:
+            assert client.session.account == "demo-1"
+        assert clock.sleeps == [0.5, 1.0]
 
 
 async def test_a_venue_of_another_environment_is_noticed() -> None:

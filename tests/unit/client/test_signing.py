@@ -41,6 +41,7 @@ def test_a_generated_key_signs_for_its_public_half() -> None:
     public = base64.urlsafe_b64decode(key.public_key + "=")
     Ed25519PublicKey.from_public_bytes(public).verify(key.sign(b"text"), b"text")
     assert key.api_key == "tw_new"
+    assert Ed25519Key.from_seed("", key.private_bytes()).public_key == key.public_key
 
 
 @pytest.mark.parametrize(

@@ -133,3 +133,10 @@ def test_a_plain_datetime_counts_in_microseconds() -> None:
         nanoseconds_of(moment + timedelta(days=1), absent=0) - nanoseconds_of(moment, absent=0)
         == 86_400 * 10**9
     )
+
+
+def test_a_value_shows_what_is_set() -> None:
+    value = tw.Order(order_id="7", side=tw.Side.BUY, price=Decimal("100.25"))
+    assert repr(value) == "Order(order_id='7', side=Side.BUY, price=Decimal('100.25'))"
+    answer = tw.OrderAnswer(order_id="7", as_of_sequence=3)
+    assert repr(answer) == "OrderAnswer(order_id='7', as_of_sequence=3)"
