@@ -3,7 +3,7 @@
 import base64
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from tradewire.v1 import (
     session_service_pb2,
     session_service_pb2_grpc,
 )
+from tradewire_gateway.channel import InProcessChannel, InProcessServer
 from tradewire_server.api.key_messages import record_of
 from tradewire_server.app import Application, Settings
 from tradewire_server.auth.provisioning import KeyRequest
@@ -55,6 +56,20 @@ BTC_USD = Instrument(
 )
 ETH_USD = BTC_USD._replace(symbol="ETH-USD", base_asset="ETH")
 DEMO_SCOPES = frozenset({"read", "trade", "transfer"})
+
+
+class Clock:
+    """The time of day, moved ahead when a test wants it to be later."""
+
+    def __init__(self) -> None:
+        self._ahead_ns = 0
+
+    def __call__(self) -> int:
+        return time.time_ns() + self._ahead_ns
+
+    def advance(self, seconds: float) -> None:
+        """Let so much time pass at once."""
+        self._ahead_ns += int(seconds * 10**9)
 
 
 def base64url(data: bytes) -> str:
@@ -101,8 +116,29 @@ class RunningVenue:
         outcome = await self.app.sequencer.submit(command, lane="tests")
         assert not isinstance(outcome, Refused), outcome
 
+    @asynccontextmanager
+    async def connect(self, kind: str = "network") -> AsyncIterator[grpc.aio.Channel]:
+        """Open a channel to the public services: over the network, or in this process."""
+        if kind == "network":
+            async with grpc.aio.insecure_channel(self.target) as channel:
+                yield channel
+            return
+        server = InProcessServer(interceptors=[self.app.public_edge()])
+        self.app.add_public(server)
+        await server.start()
+        try:
+            async with InProcessChannel(server) as channel:
+                yield channel
+        finally:
+            await server.stop(None)
+
     async def create_key(
-        self, account: str, scopes: frozenset[str] = DEMO_SCOPES, *, addresses: Sequence[str] = ()
+        self,
+        account: str,
+        scopes: frozenset[str] = DEMO_SCOPES,
+        *,
+        addresses: Sequence[str] = (),
+        expires_ns: int | None = None,
     ) -> Credential:
         """Make an Ed25519 key for an account."""
         private_key = Ed25519PrivateKey.generate()
@@ -112,6 +148,7 @@ class RunningVenue:
                 scopes=scopes,
                 public_key=private_key.public_key().public_bytes_raw(),
                 addresses=tuple(addresses),
+                expires_ns=expires_ns,
             ),
             creator_scopes=None,
             now_ns=self.app.clock_ns(),
@@ -142,17 +179,19 @@ class RunningVenue:
         """Create a session over the network."""
         async with grpc.aio.insecure_channel(target or self.target) as channel:
             stub = session_service_pb2_grpc.SessionServiceStub(channel)
-            response = await stub.CreateSession(
-                session_request(credential, self.app.settings.environment), timeout=10
+            request = session_request(
+                credential, self.app.settings.environment, now_ns=self.app.clock_ns()
             )
+            response = await stub.CreateSession(request, timeout=10)
         credential.token = response.token
 
 
 def session_request(
-    credential: Credential, environment: str
+    credential: Credential, environment: str, *, now_ns: int | None = None
 ) -> session_service_pb2.CreateSessionRequest:
     """Return a signed CreateSessionRequest."""
-    timestamp_ms, nonce = time.time_ns() // 10**6, secrets.token_urlsafe(18)
+    timestamp_ms = (time.time_ns() if now_ns is None else now_ns) // 10**6
+    nonce = secrets.token_urlsafe(18)
     text = f"TRADEWIRE-V1\n{environment}\n{timestamp_ms}\n{nonce}\nSESSION"
     return session_service_pb2.CreateSessionRequest(
         signature=session_service_pb2.SessionSignature(
@@ -166,11 +205,15 @@ def session_request(
 
 @asynccontextmanager
 async def running_venue(
-    data_dir: Path, *, settings: Settings | None = None
+    data_dir: Path,
+    *,
+    settings: Settings | None = None,
+    clock_ns: Callable[[], int] = time.time_ns,
 ) -> AsyncIterator[RunningVenue]:
     """Start a venue on free ports and drain it at the end."""
     app = Application(
-        settings or Settings(data_dir=data_dir, grpc_port=0, admin_port=0, drain_s=0.2)
+        settings or Settings(data_dir=data_dir, grpc_port=0, admin_port=0, drain_s=0.2),
+        clock_ns=clock_ns,
     )
     grpc_port, admin_port = await app.start()
     try:

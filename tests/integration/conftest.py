@@ -1,0 +1,107 @@
+"""Venues for the integration tests: a fresh one for each test, audited at its end."""
+
+import logging
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.audit import audit
+from tests.support.trading import Trader
+from tests.support.venue import Clock, RunningVenue, Stubs, running_venue
+
+
+class Complaints(logging.Handler):
+    """Collects what was logged as an error, by the venue, asyncio or gRPC."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+    def clear(self) -> None:
+        """Forget what the test expected."""
+        self.records.clear()
+
+
+@pytest.fixture
+def complaints() -> Iterator[Complaints]:
+    """Fail a test in which something logs an error, unless the test clears it away."""
+    handler = Complaints()
+    logging.getLogger().addHandler(handler)
+    yield handler
+    logging.getLogger().removeHandler(handler)
+    assert not handler.records, [record.getMessage() for record in handler.records]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return the clock of the test's venue."""
+    return Clock()
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """Return a directory for a venue, in memory where there is such a thing: no test here is about
+    the disk, and waiting for it would take most of the time.
+    """
+    memory = "/dev/shm"
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as path:
+        yield Path(path)
+
+
+@pytest.fixture
+async def venue(
+    data_dir: Path, clock: Clock, complaints: Complaints
+) -> AsyncIterator[RunningVenue]:
+    """Start a venue with the accounts alice, bob and admin; audit it at the end."""
+    async with running_venue(data_dir, clock_ns=clock) as venue:
+        await venue.provision(["alice", "bob"])
+        yield venue
+    audit(venue.app)
+
+
+@dataclass
+class Floor:
+    """A venue over one channel, and who trades there."""
+
+    venue: RunningVenue
+    stubs: Stubs
+    kind: str
+    clock: Clock
+    alice: Trader
+    bob: Trader
+
+
+@pytest.fixture(params=["network", "in_process"])
+async def floor(
+    request: pytest.FixtureRequest, venue: RunningVenue, clock: Clock
+) -> AsyncIterator[Floor]:
+    """Return the test's venue over one of the two channels."""
+    async with venue.connect(request.param) as channel:
+        stubs = Stubs(channel)
+        yield Floor(
+            venue,
+            stubs,
+            request.param,
+            clock,
+            alice=Trader(stubs, venue.credentials["alice"]),
+            bob=Trader(stubs, venue.credentials["bob"]),
+        )
+
+
+@pytest.fixture
+def alice(floor: Floor) -> Trader:
+    """Return a trader."""
+    return floor.alice
+
+
+@pytest.fixture
+def bob(floor: Floor) -> Trader:
+    """Return another trader."""
+    return floor.bob
