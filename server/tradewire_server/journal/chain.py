@@ -19,13 +19,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from tradewire_server.feeds import FeedChunk, FeedKind
 from tradewire_server.journal.errors import JournalDamaged
 from tradewire_server.journal.records import (
     Batch,
     ClientIdRow,
     ClosedOrderRow,
-    FeedChunk,
-    FeedKind,
 )
 
 HASH_SIZE = 16

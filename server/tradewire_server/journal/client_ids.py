@@ -152,7 +152,7 @@ def remove(directory: Path) -> None:
 
 
 class ClientIdIndex:
-    """The index of one journal, with its thread.
+    """The index of one journal, with its thread; `last_time_ns` is that of the last batch.
 
     `reserve` and `add` belong to the writer's thread, `find` to one other thread.
     """
@@ -163,6 +163,7 @@ class ClientIdIndex:
         *,
         journal_id: str,
         retention_ns: int,
+        last_time_ns: int,
         flush_at: int = FLUSH_AT,
         pending_max: int = PENDING_MAX,
     ) -> None:
@@ -173,7 +174,7 @@ class ClientIdIndex:
         self._pending: dict[tuple[str, str], ClientIdRow] = {}
         self._groups: deque[_Group] = deque()
         self._waiting = 0  # rows in `_groups`
-        self._last_time_ns = 0
+        self._last_time_ns = last_time_ns
         self._closing = False
         self._failure: BaseException | None = None
         self._changed = threading.Condition()

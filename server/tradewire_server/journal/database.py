@@ -148,6 +148,9 @@ def reading(place: str, advice: str = JournalDamaged.advice) -> Iterator[None]:
     """
     try:
         yield
+    except UnicodeDecodeError as error:
+        # Even the names in an error of SQLite can be damaged.
+        raise JournalDamaged(place, f"a text is none: {error}", advice) from error
     except sqlite3.Error as error:
         if _base_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise JournalError(f"{place} could not be read: {error}") from error

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tradewire_server.journal import chain, database, entries, snapshots
+from tradewire_server import feeds
+from tradewire_server.feeds import FeedChunk, FeedKind
+from tradewire_server.journal import chain, database, snapshots
 from tradewire_server.journal.chain import Annex, BatchRow, ChainCheck
 from tradewire_server.journal.errors import FeedOutOfRange, JournalDamaged, JournalError
 from tradewire_server.journal.records import (
     CandleRow,
     ClosedOrderRow,
-    FeedChunk,
-    FeedKind,
     Snapshot,
     StoredBatch,
 )
@@ -114,7 +114,10 @@ class JournalReader:
 
     @contextlib.contextmanager
     def _reading(self, place: str) -> Iterator[sqlite3.Connection]:
-        """Lend a connection; what goes wrong with it is said to be wrong at `place`."""
+        """Lend a connection; what goes wrong with it is said to be wrong at `place`.
+
+        Nobody borrows a second one: threads that all hold one would wait for each other.
+        """
         connection = self._connections.get()
         try:
             with database.reading(place):
@@ -222,14 +225,14 @@ class JournalReader:
             last_seen = 0
             for first, last, crc, data in cursor:
                 _check_chunk(FeedChunk(kind, key, first, last, data), crc, place)
-                if first > wanted and not last_seen and self._pruned(connection):
+                if first > wanted and not last_seen and _feeds_pruned_to(connection):
                     raise FeedOutOfRange(wanted=wanted, first_available=first)
                 if first != (last_seen + 1 if last_seen else min(first, wanted)):
                     raise JournalDamaged(place, f"entry {max(wanted, last_seen + 1)} is missing")
                 last_seen = last
                 if last < wanted:
                     continue
-                chunk = FeedChunk(kind, key, wanted, last, entries.cut(data, first, wanted - 1))
+                chunk = FeedChunk(kind, key, wanted, last, feeds.cut(data, first, wanted - 1))
                 if len(chunk.data) > left:
                     if not chunks:
                         chunks.append(_shortened(chunk, left))
@@ -238,10 +241,10 @@ class JournalReader:
                 wanted, left = last + 1, left - len(chunk.data)
         return chunks
 
-    @staticmethod
-    def _pruned(connection: sqlite3.Connection) -> bool:
-        (pruned_to,) = connection.execute("SELECT feeds_pruned_to FROM meta").fetchone()
-        return bool(pruned_to)
+    def feeds_pruned_to(self) -> int:
+        """Return the event up to which feed chunks may have been removed, 0 if none were."""
+        with self._reading("meta") as connection:
+            return _feeds_pruned_to(connection)
 
     def feed_range(self, kind: FeedKind, key: str) -> tuple[int, int]:
         """Return the first entry that is available (1 in an empty feed) and the last (0)."""
@@ -291,6 +294,11 @@ class JournalReader:
         return None
 
 
+def _feeds_pruned_to(connection: sqlite3.Connection) -> int:
+    (event,) = connection.execute("SELECT feeds_pruned_to FROM meta").fetchone()
+    return int(event)
+
+
 def _check_chunk(chunk: FeedChunk, crc: int, place: str) -> None:
     """Check a chunk against its CRC.
 
@@ -303,5 +311,5 @@ def _check_chunk(chunk: FeedChunk, crc: int, place: str) -> None:
 
 def _shortened(chunk: FeedChunk, max_bytes: int) -> FeedChunk:
     """Return the entries of the chunk that fit, but at least one."""
-    data, count = entries.take(chunk.data, max_bytes)
+    data, count = feeds.take(chunk.data, max_bytes)
     return chunk._replace(last=chunk.first + count - 1, data=data)

@@ -20,6 +20,7 @@ Left out: a second process that tails the journal and takes over; that is the re
 """
 
 import contextlib
+import functools
 import secrets
 import sqlite3
 import threading
@@ -29,6 +30,7 @@ from typing import Final
 
 import msgspec
 
+from tradewire_server.feeds import FeedChunk, FeedKind
 from tradewire_server.journal import chain, database, snapshots
 from tradewire_server.journal.client_ids import PERIOD_NS, ClientIdIndex, Progress, remove
 from tradewire_server.journal.errors import (
@@ -46,8 +48,6 @@ from tradewire_server.journal.records import (
     CandleRow,
     ClientIdRow,
     ClosedOrderRow,
-    FeedChunk,
-    FeedKind,
     Snapshot,
     StoredBatch,
 )
@@ -118,13 +118,20 @@ class SqliteJournal:
     def _open_client_ids(self, retention_ns: int) -> ClientIdIndex:
         """Open the index of client ids and hand it what it has not seen."""
         directory = self._reader.directory
-        index = ClientIdIndex(directory, journal_id=self.journal_id, retention_ns=retention_ns)
+        make_index = functools.partial(
+            ClientIdIndex,
+            directory,
+            journal_id=self.journal_id,
+            retention_ns=retention_ns,
+            last_time_ns=self._last_time_ns,
+        )
+        index = make_index()
         complete_to = index.found_complete_to
         if complete_to.event and self._reader.hash_at(complete_to.event) != complete_to.hash:
             # Another history, as after a restored copy: what it says may never have happened.
             index.close()
             remove(directory)
-            index = ClientIdIndex(directory, journal_id=self.journal_id, retention_ns=retention_ns)
+            index = make_index()
         try:
             since_ns = index.oldest_period(self._last_time_ns) * PERIOD_NS
             for stored in self._reader.annexes(index.found_complete_to.event, since_ns=since_ns):
@@ -201,9 +208,8 @@ class SqliteJournal:
             return self._prune_feeds(before_ns, max_batches)
 
     def _prune_feeds(self, before_ns: int, max_batches: int) -> int:
-        (pruned_to,) = self._writer.execute("SELECT feeds_pruned_to FROM meta").fetchone()
         old: list[StoredAnnex] = []
-        for stored in self._reader.annexes(pruned_to, since_ns=0):
+        for stored in self._reader.annexes(self._reader.feeds_pruned_to(), since_ns=0):
             if stored.time_ns >= before_ns or len(old) == max_batches:
                 break
             old.append(stored)

@@ -18,12 +18,14 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from tradewire_server.journal import chain, client_ids, codec, database, entries, snapshots
+from tradewire_server import feeds
+from tradewire_server.feeds import FeedKind
+from tradewire_server.journal import chain, client_ids, codec, database, snapshots
 from tradewire_server.journal.chain import Annex, BatchRow, ChainCheck, ChunkDigest
 from tradewire_server.journal.errors import JournalDamaged, JournalError
 from tradewire_server.journal.head import read as read_head
 from tradewire_server.journal.reader import JournalReader
-from tradewire_server.journal.records import ClientIdRow, ClosedOrderRow, FeedKind
+from tradewire_server.journal.records import ClientIdRow, ClosedOrderRow
 from tradewire_server.journal.sqlite import DAY_NS, check_end
 
 _STRUCTURE_FINDINGS_MAX: Final = 100
@@ -118,24 +120,20 @@ class _Verification:
         self._closed_orders_seen = 0
 
     def findings(self) -> Iterator[Finding]:
-        try:
-            yield from self._structure()
-            feeds, closed_orders = self._tallies()
-            yield from self._batches()
-            yield from self._compare_feeds(feeds)
-            if closed_orders != self._closed_orders_seen:
-                yield Finding(
-                    "closed orders",
-                    f"there are {closed_orders}, the batches hold {self._closed_orders_seen}",
-                )
-            yield from self._client_ids()
-            check_end(self._reader, read_head(self._directory))
-            yield from self._snapshots()
-        except JournalDamaged as damage:
-            # Where not even the walk can go on.
-            yield Finding(damage.place, damage.finding)
-        except JournalError as error:
-            yield Finding(str(self._directory), str(error))
+        """Yield what each step finds; where a step cannot go on, the next one begins."""
+        for step in (
+            self._structure,
+            self._content,
+            self._client_ids,
+            self._end_of_journal,
+            self._snapshots,
+        ):
+            try:
+                yield from step()
+            except JournalDamaged as damage:
+                yield Finding(damage.place, damage.finding)
+            except JournalError as error:
+                yield Finding(str(self._directory), str(error))
 
     def _structure(self) -> Iterator[Finding]:
         with database.reading("the structure of the database"):
@@ -146,6 +144,20 @@ class _Verification:
             if text != "ok":
                 yield Finding("the structure of the database", text)
 
+    def _content(self) -> Iterator[Finding]:
+        tallies, closed_orders = self._tallies()
+        yield from self._batches()
+        yield from self._compare_feeds(tallies)
+        if closed_orders != self._closed_orders_seen:
+            yield Finding(
+                "closed orders",
+                f"there are {closed_orders}, the batches hold {self._closed_orders_seen}",
+            )
+
+    def _end_of_journal(self) -> Iterator[Finding]:
+        check_end(self._reader, read_head(self._directory))
+        yield from ()
+
     def _tallies(self) -> tuple[dict[tuple[int, str], _FeedTally], int]:
         """Count what the tables hold, all at one moment."""
         with _one_moment(self._connection, "the tables"):
@@ -153,12 +165,12 @@ class _Verification:
                 "SELECT (SELECT coalesce(max(last_event), 0) FROM batches),"
                 " (SELECT feeds_pruned_to FROM meta), (SELECT count(*) FROM closed_orders)"
             ).fetchone()
-            feeds = {
+            tallies = {
                 (kind, key): _FeedTally(*tally)
                 for kind, key, *tally in self._connection.execute(_FEED_TALLY)
             }
         self._end, self._pruned_to = end, pruned_to
-        return feeds, closed_orders
+        return tallies, closed_orders
 
     def _batches(self) -> Iterator[Finding]:
         check = ChainCheck(last_event=0, last_hash=chain.genesis(self._reader.journal_id))
@@ -201,8 +213,8 @@ class _Verification:
                     closed, self._connection.execute(_CLOSED_ORDER, key).fetchone()
                 )
 
-    def _compare_feeds(self, feeds: dict[tuple[int, str], _FeedTally]) -> Iterator[Finding]:
-        for (kind, key), tally in feeds.items():
+    def _compare_feeds(self, tallies: dict[tuple[int, str], _FeedTally]) -> Iterator[Finding]:
+        for (kind, key), tally in tallies.items():
             place = f"feed {_KIND_NAMES.get(kind, kind)} of {key}"
             if self._chunks_seen[kind, key] != tally.chunks:
                 yield Finding(
@@ -274,8 +286,8 @@ def _compare_chunk(chunk: ChunkDigest, stored: tuple[int, int, bytes] | None) ->
         return
     if crc != chain.chunk_crc(chunk.kind, chunk.key, first=chunk.first, last=last, data=data):
         yield f"the CRC of {name} does not match"
-    with contextlib.suppress(entries.EntriesMalformed):
-        if entries.count(data) == chunk.last - chunk.first + 1:
+    with contextlib.suppress(feeds.EntriesMalformed):
+        if feeds.count(data) == chunk.last - chunk.first + 1:
             return
     yield f"{name} are not that many"
 

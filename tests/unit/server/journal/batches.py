@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
+from tradewire_server import feeds
 from tradewire_server.engine.events import Deposited, Event
-from tradewire_server.journal import codec, entries
+from tradewire_server.feeds import FeedChunk, FeedKind
+from tradewire_server.journal import codec
 from tradewire_server.journal.records import (
     Batch,
     CandleRow,
     ClientIdRow,
     ClosedOrderRow,
-    FeedChunk,
-    FeedKind,
 )
 from tradewire_server.journal.sqlite import DAY_NS, SqliteJournal
 
@@ -34,7 +34,7 @@ def execution_of(account: str, number: int) -> bytes:
 
 def chunk_of(kind: FeedKind, key: str, first: int, last: int) -> FeedChunk:
     numbers = range(first, last + 1)
-    data = b"".join(entries.wrap(execution_of(key, number)) for number in numbers)
+    data = b"".join(feeds.wrap(execution_of(key, number)) for number in numbers)
     return FeedChunk(kind, key, first, last, data)
 
 

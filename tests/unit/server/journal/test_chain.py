@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
+from tradewire_server.feeds import FeedKind
 from tradewire_server.journal import chain
 from tradewire_server.journal.chain import BatchRow, ChainCheck
 from tradewire_server.journal.errors import JournalDamaged
-from tradewire_server.journal.records import ClientIdRow, FeedKind
+from tradewire_server.journal.records import ClientIdRow
 
 from tests.unit.server.journal.batches import batch_of
 

@@ -149,7 +149,7 @@ def test_what_cannot_be_read_is_refused(payload: bytes, message: str) -> None:
 @pytest.mark.parametrize("hint", [dict[str, int], tuple[int, str], Size | Part, object, list[int]])
 def test_a_field_without_codec_is_refused_when_the_codec_is_made(hint: Any) -> None:
     class Record(NamedTuple):
-        field: hint  # type: ignore[valid-type]
+        field: hint
 
     with pytest.raises(TypeError):
         EventCodec({1: Record})
