@@ -29,7 +29,6 @@ from tradewire_server.api.key_messages import key_of
 from tradewire_server.api.keys import apply_key
 from tradewire_server.api.market_data import BookEncoder
 from tradewire_server.api.registry import ADMIN_SERVICES, PUBLIC_SERVICES, Services
-from tradewire_server.api.streaming import HEARTBEAT_S
 from tradewire_server.api.venue import Venue
 from tradewire_server.auth.authenticator import Authenticator
 from tradewire_server.auth.keys import KeyRing
@@ -106,7 +105,7 @@ class Settings:
     tls: Tls | None = None
     allow_plaintext: bool = False
     master_key: bytes | None = None
-    heartbeat_s: float = HEARTBEAT_S
+    heartbeat_s: float = 10.0
     limits: LimitPolicy = field(default_factory=LimitPolicy)
     drain_s: float = 5.0
     snapshot_events: int = 500_000
@@ -217,6 +216,7 @@ class Application:
             environment=self.settings.environment,
             version=__version__,
             start_time_ns=self.clock_ns(),
+            heartbeat_s=self.settings.heartbeat_s,
         )
         self._services = Services(
             venue,
@@ -226,7 +226,6 @@ class Application:
             maker=self.maker,
             ring=self.ring,
             epoch=self._epoch,
-            heartbeat_s=self.settings.heartbeat_s,
         )
         self.venue = venue
 

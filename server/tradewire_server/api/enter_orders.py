@@ -89,10 +89,9 @@ class _Tag(NamedTuple):
 class OrderEntry:
     """Makes the streams."""
 
-    def __init__(self, venue: Venue, admission: Admission, *, heartbeat_s: float = 10.0) -> None:
+    def __init__(self, venue: Venue, admission: Admission) -> None:
         self._venue = venue
         self._admission = admission
-        self._heartbeat_s = heartbeat_s
 
     async def stream(
         self,
@@ -125,7 +124,6 @@ class OrderEntry:
                 self._venue,
                 subscription,
                 StreamEnd(self._admission, call),
-                heartbeat_s=self._heartbeat_s,
                 trailer=connection.rate_limit,
             ):
                 yield message

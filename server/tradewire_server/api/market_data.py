@@ -20,7 +20,6 @@ from tradewire_server.api.errors import make_error
 from tradewire_server.api.pages import name_page, page_size
 from tradewire_server.api.streaming import (
     BATCH,
-    HEARTBEAT_S,
     StreamEnd,
     caught_up,
     closing,
@@ -249,7 +248,7 @@ class MarketDataService(market_data_service_pb2_grpc.MarketDataServiceServicer):
         end = StreamEnd(self._admission, current_call())
         with subscription:
             while True:
-                items = await subscription.take(HEARTBEAT_S)
+                items = await subscription.take(venue.heartbeat_s)
                 status = end.status()
                 if status is not None:
                     yield closing(status, 0)

@@ -52,10 +52,9 @@ class Services:
         maker: KeyMaker,
         ring: KeyRing,
         epoch: int,
-        heartbeat_s: float,
     ) -> None:
         """Signing in is on both listeners; `public` and `admin` are what each lets through."""
-        entry = OrderEntry(venue, public, heartbeat_s=heartbeat_s)
+        entry = OrderEntry(venue, public)
         self._orders = OrderService(venue, entry)
         self._executions = ExecutionService(venue, public)
         self._market_data = MarketDataService(venue, public, books, epoch)

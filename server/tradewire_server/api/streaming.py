@@ -30,7 +30,6 @@ from tradewire_server.streams.inbox import CaughtUp, Closed, OutOfRange, TooMany
 from tradewire_server.streams.subscription import Item, Overflow, Pushed, Subscription
 
 BATCH, SNAPSHOT, CAUGHT_UP, HEARTBEAT, CLOSING = 1, 2, 3, 4, 5
-HEARTBEAT_S = 10.0
 LIFETIME_NS = 24 * 3600 * 10**9
 CHECK_NS = 10**9
 FRAME_BYTES_MAX = 1 << 20
@@ -184,7 +183,6 @@ async def feed_messages(
     subscription: Subscription,
     end: StreamEnd,
     *,
-    heartbeat_s: float = HEARTBEAT_S,
     trailer: Callable[[], bytes] = bytes,
 ) -> AsyncIterator[bytes]:
     """Yield the messages of a stream until it ends. `trailer` is appended to each batch."""
@@ -192,7 +190,7 @@ async def feed_messages(
     check_ns = 0
     with end.watching(lambda reason: subscription.close(reason, at_once=True)):
         while True:
-            items = await subscription.take(heartbeat_s)
+            items = await subscription.take(venue.heartbeat_s)
             now_ns = venue.clock_ns()
             if now_ns >= check_ns:
                 check_ns = now_ns + CHECK_NS

@@ -20,7 +20,7 @@ from tradewire_server.streams.market_data import MarketData
 @dataclass(frozen=True, slots=True)
 class Venue:
     """The parts, all made by `app`. `new_connection` names a connection uniquely, also across
-    restarts.
+    restarts; a stream that is quiet for `heartbeat_s` says that it lives.
     """
 
     state: State
@@ -33,6 +33,7 @@ class Venue:
     environment: str
     version: str
     start_time_ns: int
+    heartbeat_s: float
 
     @property
     def journal_id(self) -> str:
