@@ -77,7 +77,7 @@ def failure_of_call(error: Any) -> Failure:
     return failure_of(status)
 
 
-async def failure(call: Awaitable[object]) -> Failure:
+async def failure(call: Awaitable[Any]) -> Failure:
     """Await a call that has to fail, and return what it failed with."""
     try:
         answer = await call

@@ -1,7 +1,7 @@
 """A trader: an account at a venue, and the requests that tests make most."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from tradewire.v1 import (
     account_pb2,
     account_service_pb2,
     execution_service_pb2,
+    market_data_service_pb2,
     order_pb2,
     order_service_pb2,
 )
@@ -250,6 +251,16 @@ class Trader:
         """Open a stream of the ledger."""
         request = account_service_pb2.StreamAccountRequest(**fields)
         call = self.stubs.accounts.StreamAccount(request, metadata=self.credential.metadata)
+        try:
+            yield Follower(call, Tape())
+        finally:
+            call.cancel()
+
+    @asynccontextmanager
+    async def watch(self, symbols: Sequence[str], **fields: Any) -> AsyncIterator[Follower]:
+        """Open a stream of market data, which needs no token."""
+        request = market_data_service_pb2.StreamMarketDataRequest(symbols=symbols, **fields)
+        call = self.stubs.market.StreamMarketData(request)
         try:
             yield Follower(call, Tape())
         finally:
