@@ -296,6 +296,8 @@ _REFUSED_BY_ANYONE: Final = frozenset(
         grpc.StatusCode.UNIMPLEMENTED,
     }
 )
+# Without `ErrorInfo`, what gRPC itself answers when a stream or connection is reset.
+_LOST_IN_THE_MIDDLE: Final = frozenset({grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL})
 # Refusals that come before the engine looks the client order id up: they say nothing about an
 # earlier attempt.
 _BEFORE_THE_ENGINE: Final = (
@@ -354,7 +356,9 @@ def is_transient(error: TradewireError) -> bool:
     if isinstance(error, Rejected):
         # Its id is taken: the same request gets the same answer for ever.
         return False
-    return error.retryable or (isinstance(error, Unavailable) and not isinstance(error, Refused))
+    if isinstance(error, Refused | StreamClosed):
+        return error.retryable
+    return isinstance(error, Unavailable) or error.code in _LOST_IN_THE_MIDDLE
 
 
 def _error(

@@ -48,8 +48,8 @@ from tradewire_client._world import World
 
 logger = logging.getLogger("tradewire_client.streams")
 
-# Failures in a row after which an answer outside the catalogue, or a token that is refused, is
-# taken for final.
+# Answers outside the catalogue in a row, and sign-ins without a message between them, after which
+# the answer is taken for final.
 _FAULTS_MAX = 5
 _SIGN_INS_MAX = 2
 
@@ -104,6 +104,7 @@ class Outages:
             maximum_backoff=plumbing.policy.maximum_backoff,
         )
         self._failures = 0
+        self._faults = 0
         self._sign_ins = 0
         self._alive_at = plumbing.world.monotonic()
         self.last: TradewireError | None = None
@@ -111,7 +112,7 @@ class Outages:
 
     def over(self) -> None:
         """Note that a message came."""
-        self._failures = self._sign_ins = 0
+        self._failures = self._faults = self._sign_ins = 0
         self._alive_at = self._world.monotonic()
 
     async def endure(self, error: TradewireError, *, name: str) -> None:
@@ -122,8 +123,9 @@ class Outages:
         """
         self.last = error
         self._failures += 1
-        if needs_sign_in(error):
-            self._sign_ins += 1
+        # A connection that is lost during a write looks like a fault, so only those in a row count.
+        self._faults = self._faults + 1 if isinstance(error, ServerFault) else 0
+        self._sign_ins += needs_sign_in(error)
         if not self._is_passing(error):
             raise error
         patience = self._policy.give_up_after
@@ -141,7 +143,7 @@ class Outages:
         if isinstance(error, ServerFault):
             # A reset stream looks like this, and so does a bug of the venue.
             exhausted = error.code is grpc.StatusCode.RESOURCE_EXHAUSTED
-            return not exhausted and self._failures <= _FAULTS_MAX
+            return not exhausted and self._faults <= _FAULTS_MAX
         return is_transient(error)
 
 

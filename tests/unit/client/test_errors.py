@@ -183,6 +183,12 @@ def test_what_is_repeated_is_what_the_catalogue_calls_retryable_unless_the_id_is
     assert is_transient(convert(status_of(entry.name))) == expected
 
 
+@pytest.mark.parametrize("code", list(grpc.StatusCode), ids=lambda code: code.name)
+def test_without_details_only_a_lost_connection_is_repeated(code: grpc.StatusCode) -> None:
+    lost = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "INTERNAL"}
+    assert is_transient(bare(code)) == (code.name in lost)
+
+
 def test_a_new_sign_in_is_for_tokens_not_for_keys() -> None:
     helped = {entry.name for entry in ERRORS if needs_sign_in(convert(status_of(entry.name)))}
     assert helped == {"TOKEN_EXPIRED", "TOKEN_INVALID", "CREDENTIAL_ENDED"}

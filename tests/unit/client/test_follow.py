@@ -327,6 +327,12 @@ async def test_a_fault_that_stays_is_told_in_the_end() -> None:
         assert journal.streams == 6
 
 
+async def test_faults_between_other_failures_do_not_add_up() -> None:
+    journal = Journal(plan=[(0, end_with_fault), (0, end_with_reset)] * 8)
+    async with served(journal) as (_, client):
+        assert await read(client.executions.follow(after_sequence=0), 1) == [1]
+
+
 async def test_patience_can_be_limited() -> None:
     streams = tw.StreamPolicy(initial_backoff=0.001, maximum_backoff=0.01, give_up_after=0.05)
     async with served(Journal(plan=[(0, end_with_fault)] * 1000), streams=streams) as (_, client):
