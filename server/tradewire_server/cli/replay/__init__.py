@@ -1,0 +1,3 @@
+"""Replay: a recording of a real exchange goes through the API, and what comes out is compared with
+what was recorded.
+"""

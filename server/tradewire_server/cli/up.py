@@ -1,0 +1,161 @@
+"""`tradewire up`: the whole venue in one process, for a newcomer and for trying things out.
+
+The composition root of everything: server and gateways meet here and nowhere else. Gateways are
+clients of the in-process server that this module makes beside the network listener; the demo bots
+are its first users.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+from tradewire_client import Client, Ed25519Key
+from tradewire_gateway.channel import InProcessChannel, InProcessServer
+
+from tradewire_server.app import Application
+from tradewire_server.auth.encoding import decode_base64url
+from tradewire_server.cli.bots.market import Maker, MarketPlan, Taker, keep_running
+from tradewire_server.cli.commands import command_line
+from tradewire_server.cli.founding import (
+    ACCOUNTS,
+    BTC_USD,
+    ETH_USD,
+    MAKER_ACCOUNT,
+    TAKER_ACCOUNT,
+    found_demo,
+    save_demo,
+)
+from tradewire_server.cli.hosting import HostOptions, run_venue
+from tradewire_server.cli.venue_files import DEMO_FILE, DemoKey, RunningVenue
+
+MARKETS = (
+    MarketPlan(
+        symbol=BTC_USD.symbol,
+        anchor=Decimal(60_000),
+        step=Decimal(4),
+        spread=Decimal(6),
+        gap=Decimal(5),
+        quantity=Decimal("0.05"),
+    ),
+    MarketPlan(
+        symbol=ETH_USD.symbol,
+        anchor=Decimal(3_000),
+        step=Decimal("0.20"),
+        spread=Decimal("0.30"),
+        gap=Decimal("0.25"),
+        quantity=Decimal("0.8"),
+    ),
+)
+DEMO_SEED = 4
+
+
+def run(options: HostOptions, *, with_bots: bool) -> None:
+    """Run the demo venue until it is told to stop."""
+    run_venue(options, partial(_residents, with_bots=with_bots))
+
+
+@asynccontextmanager
+async def _residents(
+    app: Application, running: RunningVenue, *, with_bots: bool
+) -> AsyncIterator[RenderableType]:
+    founded = await found_demo(app)
+    save_demo(
+        app.settings.data_dir,
+        founded,
+        environment=running.environment,
+        grpc=running.grpc,
+        admin=running.admin,
+    )
+    local = InProcessServer(interceptors=[app.public_edge()])
+    app.add_public(local)
+    await local.start()
+    try:
+        async with _bots(local, founded.keys, running.environment, with_bots=with_bots):
+            yield _welcome(app.settings.data_dir, running, founded.notes, with_bots=with_bots)
+    finally:
+        await local.stop(app.settings.drain_s)
+
+
+@asynccontextmanager
+async def _bots(
+    local: InProcessServer, keys: dict[str, DemoKey], environment: str, *, with_bots: bool
+) -> AsyncIterator[None]:
+    if not with_bots:
+        yield
+        return
+    random = Random(DEMO_SEED)
+    clients = {
+        account: Client(
+            channel=InProcessChannel(local, name=account),
+            key=_pair(keys[account]),
+            environment=environment,
+        )
+        for account in (MAKER_ACCOUNT, TAKER_ACCOUNT)
+    }
+    bots: list[Maker | Taker] = []
+    for plan in MARKETS:
+        for kind, account in ((Maker, MAKER_ACCOUNT), (Taker, TAKER_ACCOUNT)):
+            chance = Random(random.getrandbits(64))
+            bots.append(kind(clients[account], plan, random=chance, sleep=asyncio.sleep))
+    tasks = [
+        asyncio.create_task(keep_running(bot, sleep=asyncio.sleep), name=type(bot).__name__)
+        for bot in bots
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for client in clients.values():
+            await client.close()
+
+
+def _pair(key: DemoKey) -> Ed25519Key:
+    seed = decode_base64url(key.private_key)
+    assert seed is not None, "the file was written, or checked, at this start"
+    return Ed25519Key.from_seed(key.api_key, seed)
+
+
+def _welcome(
+    data_dir: Path, running: RunningVenue, notes: list[str], *, with_bots: bool
+) -> RenderableType:
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="bold")
+    facts.add_column()
+    scheme = "gRPC with TLS" if running.tls else "gRPC"
+    facts.add_row(scheme, running.grpc)
+    facts.add_row("admin gRPC", f"{running.admin}  (this machine only)")
+    facts.add_row("metrics", running.metrics)
+    facts.add_row("not yet", "REST, WebSocket and FIX: their ports are reserved by flags")
+    facts.add_row("data", f"{data_dir}  (journal {running.journal_id[:8]}…)")
+    facts.add_row("accounts", ", ".join(account.name for account in ACCOUNTS))
+    facts.add_row("keys", f"{data_dir / DEMO_FILE}  (only you can read it)")
+    facts.add_row("market", "a maker and takers trade" if with_bots else "quiet: --no-bots")
+    for note in notes:
+        facts.add_row("note", note)
+    line = command_line(data_dir)
+    commands = (
+        line(f"book {BTC_USD.symbol}"),
+        line(f"orders place {BTC_USD.symbol} buy 0.01 --price 60000"),
+        line("executions --follow"),
+    )
+    # Outside the frame and never folded, so that a line can be taken as it is.
+    paste = (Text(command, no_wrap=True, overflow="ignore", style="bold") for command in commands)
+    title = f"Tradewire {running.version} ({running.environment})"
+    return Group(
+        Panel(facts, title=title, expand=False, padding=(1, 2)),
+        "Paste into another terminal:",
+        "",
+        *paste,
+        "",
+        "Ctrl-C ends the venue.",
+    )
