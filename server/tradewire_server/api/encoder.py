@@ -12,7 +12,7 @@ from google.protobuf.descriptor import Descriptor
 from tradewire.v1 import account_pb2, market_pb2, order_pb2
 
 from tradewire_server.api.encode import NS_PER_S
-from tradewire_server.api.wire import VARINTS, varint
+from tradewire_server.api.wire import VARINTS, embedded, varint
 from tradewire_server.engine.decimals import format_decimal
 from tradewire_server.engine.listener import Execution, LedgerEntry, PublicTrade
 from tradewire_server.engine.order import Order
@@ -21,6 +21,7 @@ from tradewire_server.engine.vocabulary import ExecutionType, OrderStatus, Order
 from tradewire_server.recorder import StoredAnswer
 
 STATIC_PARTS_MAX = 200_000
+_EXECUTION_ORDER = order_pb2.Execution.DESCRIPTOR.fields_by_name["order"].number
 
 
 def _tag(message: Descriptor, field: str) -> str:
@@ -308,11 +309,14 @@ class MessageEncoder:
         self._created_time = _time(_O_CREATED, time_ns)
 
     def stored_answer(self, message: bytes) -> StoredAnswer:
-        """Return what a serialised Execution says of the command that it answered."""
+        """Return what a serialised Execution says of the command that it answered.
+
+        The order is cut out as it stands: a repeated answer is the first one, byte for byte.
+        """
         execution = order_pb2.Execution.FromString(message)
         rejected = int(execution.order.status) == OrderStatus.REJECTED
         return StoredAnswer(
-            execution.order.SerializeToString(),
+            embedded(message, _EXECUTION_ORDER),
             Reason(execution.order.reason) if rejected else Reason.UNSPECIFIED,
             execution.priority_kept,
         )

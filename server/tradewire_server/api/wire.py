@@ -39,6 +39,36 @@ def varint_field(field_number: int, value: int) -> bytes:
     return varint(field_number << 3) + varint(value) if value else b""
 
 
+def embedded(message: bytes, field_number: int) -> bytes:
+    """Return the bytes of a message's field that holds a message, just as they stand there.
+
+    The other fields are numbers or have a length. Raises ValueError when the field is not there.
+    """
+    position = 0
+    while position < len(message):
+        tag, position = _decode_varint(message, position)
+        # The length of what follows, or a number.
+        size, start = _decode_varint(message, position)
+        if tag & 7 == _LENGTH_DELIMITED:
+            if tag >> 3 == field_number:
+                return message[start : start + size]
+            start += size
+        position = start
+    raise ValueError(f"the message has no field {field_number}")
+
+
+def _decode_varint(data: bytes, position: int) -> tuple[int, int]:
+    """Return a number and where it ends."""
+    value = shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+
+
 def passing_bytes(serialize: Callable[[object], bytes]) -> Callable[[object], bytes]:
     """Return a serializer that lets bytes pass as the message that they are."""
 
