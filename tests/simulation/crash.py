@@ -1,0 +1,475 @@
+"""Kills the venue under load, again and again: `python -m tests.simulation.crash --kills 20`.
+
+A real process on a real data directory is killed with SIGKILL at random moments while clients
+place, amend and cancel orders and follow their executions. After each restart everything that was
+ever said to a client is held against what the venue says now, and against its journal. The checks
+stand in `crash_checks` (what the API promises) and `crash_journal` (what the files hold).
+
+The seed decides what clients do and when the venue dies; threads and the network do the rest, so a
+seed does not repeat a run exactly. Exit code 1 and a list when a promise was broken; the data
+directory is kept then.
+
+Beside the kills under load, some restarts are killed before they serve, and some lives end with
+SIGTERM: the drain writes a snapshot, which the next recovery begins with, or is killed meanwhile.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tradewire.v1 import order_service_pb2
+
+from tests.simulation import crash_checks, crash_journal
+from tests.simulation.crash_clients import (
+    Account,
+    EntryClient,
+    Follower,
+    UnaryClient,
+)
+from tests.simulation.crash_process import VenueProcess
+from tests.simulation.crash_record import Holding, Record, View, holdings
+from tests.simulation.crash_wire import Connection
+from tests.simulation.crash_world import OPERATOR, TRADERS
+from tests.support.history import Answer, History, Kind, Operation, Verdict
+
+UNARY_CLIENTS = 3
+FOUND_MAX = 150
+STABLE_TRIES = 40
+CLIENTS_END_S = 15.0
+LOOKUPS_AT_ONCE = 16
+SHOWN_MAX = 40
+
+
+@dataclass
+class Summary:
+    """What happened in a run."""
+
+    seed: int
+    kills: int = 0
+    kills_starting: int = 0
+    drains: int = 0
+    retries: int = 0
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    unknown: int = 0
+    found_later: int = 0
+    executions: int = 0
+    seconds: float = 0.0
+    violations: list[str] = field(default_factory=list)
+    violation_count: int = 0
+
+    def __str__(self) -> str:
+        counts = {verdict.value: self.verdicts[verdict] for verdict in Verdict}
+        return (
+            f"seed {self.seed}: {self.verdicts.total()} commands and {self.retries} repeats, "
+            f"{counts['acknowledged']} acknowledged, {counts['refused']} refused, "
+            f"{counts['rejected']} rejected; {self.unknown} were unknown, of which "
+            f"{self.found_later} found later; {self.executions} executions; {self.kills} kills "
+            f"under load, {self.kills_starting} while starting, {self.drains} drains; "
+            f"{self.violation_count} violations; {self.seconds:.0f} s"
+        )
+
+
+class CrashRun:
+    """One venue, its clients, and what is known of both."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        seed: int,
+        load_s: tuple[float, float],
+        report: Callable[[str], None],
+    ) -> None:
+        self._directory = directory
+        self._report = report
+        self._chance = random.Random(seed)
+        self._load_s = load_s
+        self._started = time.monotonic()
+        self.history = History()
+        self.process = VenueProcess(directory)
+        self.summary = Summary(seed)
+        self._life = 0
+        self._accounts = {
+            name: Account(name, self.history, random.Random(f"{seed} {name}")) for name in TRADERS
+        }
+        self._followers: dict[str, list[Follower]] = {
+            name: [
+                Follower(f"steady-{name}", account, restless=False),
+                Follower(f"restless-{name}", account, restless=True),
+            ]
+            for name, account in self._accounts.items()
+        }
+        self._entries: dict[str, list[EntryClient]] = {
+            name: [
+                EntryClient(f"bound-{name}", account, cancel_on_disconnect=True),
+                EntryClient(f"free-{name}", account, cancel_on_disconnect=False),
+            ]
+            for name, account in self._accounts.items()
+        }
+        self._connections: dict[str, list[Connection]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # --- the course of a run ----------------------------------------------------------------------
+
+    async def run(self, kills: int) -> Summary:
+        """Kill so many times, check after each, and once more thoroughly at the end."""
+        await self._begin_life()
+        while self.summary.kills < kills:
+            how = await self._load_and_end()
+            self._tell(f"{how} under load, {len(self.history.operations)} commands so far")
+            autopsy = await self._restart()
+            self._tell(f"started again at event {autopsy.state.event_number}")
+            await self._check_recovery(autopsy)
+            await self._check(resend=0.5)
+            self._tell("checked")
+        await self._finish()
+        return self._summarise()
+
+    def _tell(self, text: str) -> None:
+        seconds = time.monotonic() - self._started
+        violations = self.history.violation_count
+        self._report(f"{seconds:5.1f} s, life {self._life}: {text}; {violations} violations")
+
+    async def _begin_life(self, *arguments: str) -> None:
+        """Start the venue, sign in and follow."""
+        await self.process.spawn(*arguments)
+        await self._join()
+
+    async def _join(self) -> None:
+        await self.process.ready()
+        self._life += 1
+        process = self.process
+        for name, key in process.keys.items():
+            target = process.admin_target if name == OPERATOR else process.target
+            self._connections[name] = [Connection(target, name, key) for _ in range(2)]
+        await asyncio.gather(*(pair[0].sign_in() for pair in self._connections.values()))
+        for name, account in self._accounts.items():
+            account.life = self._life
+            self._tasks += [
+                asyncio.create_task(follower.run(self._connections[name][1]))
+                for follower in self._followers[name]
+            ]
+
+    async def _load_and_end(self) -> str:
+        """Let clients work for a while, then end the venue while they do; return how it ended."""
+        for name, account in self._accounts.items():
+            unary, streams = self._connections[name]
+            clients = [UnaryClient(account, unary).run() for _ in range(UNARY_CLIENTS)]
+            clients += [entry.run(streams) for entry in self._entries[name]]
+            self._tasks += map(asyncio.create_task, clients)
+        await asyncio.sleep(self._chance.uniform(*self._load_s))
+        how = await self._end_life()
+        await self._leave()
+        return how
+
+    async def _end_life(self) -> str:
+        """Kill; or drain, and perhaps kill before that is done."""
+        way = self._chance.random()
+        if way < 0.7:
+            self.process.signal(signal.SIGKILL)
+        else:
+            self.process.signal(signal.SIGTERM)
+            if way < 0.9:
+                await asyncio.sleep(self._chance.uniform(0, 0.8))
+                self.process.signal(signal.SIGKILL)
+        code = await self.process.ended()
+        if code == -signal.SIGKILL:
+            self.summary.kills += 1
+            return f"kill {self.summary.kills}"
+        if code == 0 and way >= 0.7:
+            self.summary.drains += 1
+            return f"drain {self.summary.drains}"
+        self.history.violate(f"the venue ended with {code}:\n{self.process.log_tail()}")
+        return f"exit code {code}"
+
+    async def _leave(self) -> None:
+        """Wait for the clients of a dead venue and close their connections."""
+        _, pending = await asyncio.wait(self._tasks, timeout=CLIENTS_END_S)
+        for task in pending:
+            self.history.violate(f"a client waits for a dead venue: {task}")
+            task.cancel()
+        for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+        self._tasks = []
+        for connection in (c for pair in self._connections.values() for c in pair):
+            await connection.close()
+
+    async def _restart(self) -> crash_journal.Autopsy:
+        """Examine what the dead venue left while the next one starts."""
+        copy = crash_journal.copy_of(self.process.data_dir, self._directory / "copy")
+        while self._chance.random() < 0.25:
+            await self.process.spawn()
+            await asyncio.sleep(self._chance.uniform(0.3, 1.8))
+            self.process.signal(signal.SIGKILL)
+            await self.process.ended()
+            self.summary.kills_starting += 1
+        await self.process.spawn()
+        autopsy = await asyncio.to_thread(crash_journal.examine, copy, TRADERS)
+        shutil.rmtree(copy)
+        await self._join()
+        return autopsy
+
+    # --- checks -----------------------------------------------------------------------------------
+
+    async def _check_recovery(self, autopsy: crash_journal.Autopsy) -> None:
+        """Before anybody enters anything, the venue is what its journal was."""
+        self._found(autopsy.findings)
+        copies = self._copies()
+        self._found(crash_checks.check_durable(self.history, copies, autopsy.durable))
+        for record in (await self._records(closed=False)).values():
+            self._found(crash_checks.check_recovery(record, autopsy.durable[record.account]))
+        status = await self._operator.status()
+        if status.journal_id != autopsy.journal_id:
+            self._found(["the venue has another journal than before"])
+        self._found(
+            await asyncio.to_thread(
+                crash_journal.check_state_hash,
+                autopsy.state,
+                self.process.data_dir,
+                event_number=status.event_number,
+                state_hash=status.state_hash,
+            )
+        )
+
+    async def _check(
+        self, *, resend: float, sample: int = FOUND_MAX, closed: bool = False
+    ) -> dict[str, Record]:
+        """Hold everything against the history, then repeat some of it."""
+        unknown = [o for o in self.history.with_verdict(Verdict.UNKNOWN) if not o.found]
+        operations = [*unknown, *self._sample(sample)]
+        found = await self._find(operations)
+        records = await self._records(closed=closed, found=found)
+        copies = await self._complete_copies(records)
+        fees = await self._fees()
+        self._found(crash_checks.check_all(self.history, records, fees, copies))
+        again = [operation for operation in unknown if self._chance.random() < resend]
+        await self._repeat([*again, *self._sample(sample, answered=True)])
+        return records
+
+    def _sample(self, size: int, *, answered: bool = False) -> list[Operation]:
+        """Return some operations of any age that have an id."""
+        known = [
+            operation
+            for account in self._accounts.values()
+            for operation in account.repeatable
+            if not answered or operation.first_answer is not None
+        ]
+        return self._chance.sample(known, min(size, len(known)))
+
+    async def _find(
+        self, operations: Iterable[Operation]
+    ) -> dict[str, dict[str, order_service_pb2.GetOrderResponse | None]]:
+        """Ask GetOrder for each id, and note of the unknown ones that they are there."""
+        found: dict[str, dict[str, order_service_pb2.GetOrderResponse | None]] = {
+            name: {} for name in TRADERS
+        }
+        limit = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+        async def find(operation: Operation) -> None:
+            async with limit:
+                connection = self._connections[operation.account][0]
+                response = await connection.find_order(operation.client_order_id)
+            found[operation.account][operation.client_order_id] = response
+            operation.found = operation.found or response is not None
+
+        await asyncio.gather(*map(find, operations))
+        return found
+
+    async def _repeat(self, operations: Iterable[Operation]) -> None:
+        """Send operations again; the history holds the answers against the first ones."""
+        limit = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+        async def repeat(operation: Operation) -> None:
+            account = self._accounts[operation.account]
+            async with limit:
+                attempt = account.invoke(operation)
+                connection = self._connections[operation.account][0]
+                result = await connection.command(operation.kind, operation.request)
+            if result is None:
+                self._found([f"{operation}: not answered by a venue that lives"])
+            else:
+                account.complete(operation, attempt, result)
+
+        await asyncio.gather(*map(repeat, operations))
+
+    async def _records(
+        self,
+        *,
+        closed: bool,
+        found: dict[str, dict[str, order_service_pb2.GetOrderResponse | None]] | None = None,
+    ) -> dict[str, Record]:
+        views = [await self._view(name, closed=closed) for name in TRADERS]
+        return {
+            view.account: Record(view._replace(found=(found or {}).get(view.account, {})))
+            for view in views
+        }
+
+    async def _view(self, name: str, *, closed: bool) -> View:
+        """Read an account until all reads are of one sequence: orders may expire meanwhile."""
+        connection = self._connections[name][0]
+        working = order_service_pb2.ORDER_FILTER_OPEN
+        ended = order_service_pb2.ORDER_FILTER_CLOSED
+        tries = 0
+        while True:
+            executions, _ = await connection.executions()
+            open_orders, open_as_of = await connection.orders(working)
+            closed_orders = (await connection.orders(ended))[0] if closed else None
+            balances = await connection.balances()
+            sequences = {len(executions), open_as_of, balances.as_of_sequence}
+            if len(sequences) == 1:
+                break
+            tries += 1
+            if tries == STABLE_TRIES:
+                self._found([f"{name}: the reads do not agree about the sequence: {sequences}"])
+                break
+            await asyncio.sleep(0.2)
+        return View(name, executions, open_orders, closed_orders, holdings(balances), {})
+
+    async def _complete_copies(self, records: dict[str, Record]) -> list[crash_checks.Copy]:
+        """Wait until the followers are where the records are; return what all have up to there.
+
+        Orders may have expired since, so that a follower is ahead of the records.
+        """
+        for name, followers in self._followers.items():
+            for follower in followers:
+                await follower.builder.reaches(len(records[name].steps))
+        return [
+            copy._replace(executions=copy.executions[: len(records[copy.account].steps)])
+            for copy in self._copies()
+        ]
+
+    def _copies(self) -> list[crash_checks.Copy]:
+        """Return what the followers have; order entry streams are not open while it is checked."""
+        followers = [f.builder for group in self._followers.values() for f in group]
+        entries = [e.builder for group in self._entries.values() for e in group]
+        return [
+            *(builder.copy(complete=True) for builder in followers),
+            *(builder.copy(complete=False) for builder in entries),
+        ]
+
+    @property
+    def _operator(self) -> Connection:
+        return self._connections[OPERATOR][0]
+
+    async def _fees(self) -> dict[str, Holding]:
+        return holdings(await self._operator.fees())
+
+    def _found(self, violations: Iterable[str]) -> None:
+        for violation in violations:
+            self.history.violate(f"life {self._life}: {violation}")
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    async def _finish(self) -> None:
+        """Settle what is unknown, cancel everything, and end in order."""
+        # Those that were found are sent again too: they must give one answer.
+        await self._check(resend=1.0, sample=10 * FOUND_MAX)
+        await self._repeat(list(self.history.with_verdict(Verdict.UNKNOWN)))
+        for name, account in self._accounts.items():
+            request = order_service_pb2.CancelAllOrdersRequest()
+            operation = self.history.begin(name, Kind.CANCEL_ALL, request, client_order_id="")
+            attempt = account.invoke(operation)
+            result = await self._connections[name][0].command(operation.kind, request)
+            if not isinstance(result, Answer):
+                self._found([f"{operation}: {result}"])
+            else:
+                account.complete(operation, attempt, result)
+        records = await self._check(resend=0.0, closed=True)
+        for record in records.values():
+            held = {a: h.held for a, h in record.view.balances.items() if h.held}
+            if held or record.view.open_orders:
+                self._found([f"{record.account}: nothing is open, and held is {held}"])
+            self.summary.executions += len(record.steps)
+        self.process.signal(signal.SIGTERM)
+        code = await self.process.ended()
+        if code != 0:
+            self._found([f"the last drain ended with {code}:\n{self.process.log_tail()}"])
+        await self._leave()
+        copy = crash_journal.copy_of(self.process.data_dir, self._directory / "copy")
+        self._found((await asyncio.to_thread(crash_journal.examine, copy, TRADERS)).findings)
+
+    def _summarise(self) -> Summary:
+        summary, history = self.summary, self.history
+        unknown = [operation for operation in history.operations if operation.was_unknown]
+        summary.unknown = len(unknown)
+        summary.found_later = sum(1 for o in unknown if o.found or o.first_answer is not None)
+        summary.retries = history.retries
+        summary.verdicts = history.count()
+        summary.seconds = time.monotonic() - self._started
+        summary.violations = history.violations
+        summary.violation_count = history.violation_count
+        return summary
+
+    async def abandon(self) -> None:
+        """End what is left of a run that failed."""
+        if self.process.is_running:
+            self.process.signal(signal.SIGKILL)
+            await self.process.ended()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for connection in (c for pair in self._connections.values() for c in pair):
+            await connection.close()
+
+
+def _silent(text: str) -> None:
+    """Take a report of progress that nobody wants."""
+
+
+async def crash(
+    directory: Path,
+    *,
+    kills: int,
+    seed: int,
+    load_s: tuple[float, float] = (0.4, 2.0),
+    report: Callable[[str], None] = _silent,
+) -> Summary:
+    """Run once in an empty directory."""
+    run = CrashRun(directory, seed=seed, load_s=load_s, report=report)
+    try:
+        return await run.run(kills)
+    finally:
+        await run.abandon()
+
+
+def _print(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, print, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="tests.simulation.crash", description=__doc__)
+    parser.add_argument("--kills", type=int, default=20, help="kills under load")
+    parser.add_argument("--seed", type=int, default=None, help="default: a random one")
+    options = parser.parse_args(arguments)
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
+    directory = Path(tempfile.mkdtemp(prefix="tradewire-crash-"))
+    summary = None
+    try:
+        # uvloop would fork below gRPC's threads, where asyncio does not.
+        summary = asyncio.run(crash(directory, kills=options.kills, seed=seed, report=_print))
+    finally:
+        if summary is not None and not summary.violation_count:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(directory)
+        else:
+            print(f"seed {seed} failed; everything is kept in {directory}")
+    for violation in summary.violations[:SHOWN_MAX]:
+        print(f"VIOLATION {violation}")
+    print(summary)
+    return 1 if summary.violation_count else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""A venue that is made to be killed: its own process, a fixed data directory and fixed ports.
+
+It is founded at its first start, and then prints the keys with which the clients sign in for good.
+Ends with 0 after SIGTERM, otherwise with the exit code of what stopped it.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import resource
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+from tradewire_server.api.key_messages import record_of
+from tradewire_server.app import Application, Settings
+from tradewire_server.auth.provisioning import KeyRequest
+from tradewire_server.engine.commands import (
+    Command,
+    CreateAccount,
+    CreateAsset,
+    CreateInstrument,
+    CreateKey,
+    Deposit,
+    Refused,
+)
+from tradewire_server.journal.client_ids import ClientIdIndex
+
+from tests.simulation.crash_world import DEPOSITS, OPERATOR, TRADERS
+from tests.support.venue import BTC_USD, DEMO_SCOPES, ETH_USD
+
+# The index of client ids is written behind the journal, many at a time; here often enough that
+# kills meet it at work.
+CLIENT_IDS_FLUSH_AT = 300
+
+
+async def submit(app: Application, command: Command) -> None:
+    """Run a command that must be accepted."""
+    outcome = await app.sequencer.submit(command, lane="founding")
+    assert not isinstance(outcome, Refused), outcome
+
+
+async def found(app: Application, public_keys: dict[str, bytes]) -> dict[str, str]:
+    """Make assets, instruments, accounts, money and keys; return the id of each account's key."""
+    for asset, precision in (("BTC", 8), ("ETH", 8), ("USD", 10)):
+        await submit(app, CreateAsset(asset, precision))
+    for instrument in (BTC_USD, ETH_USD):
+        await submit(app, CreateInstrument(instrument))
+    for account in TRADERS:
+        await submit(app, CreateAccount(account, 10_000, 20_000, 10_000_000, True))
+    await submit(app, CreateAccount(OPERATOR, 0, 0, 1, True))
+    for (account, asset), amount in DEPOSITS.items():
+        await submit(app, Deposit(account, asset, str(amount), f"{account}-{asset}"))
+    key_ids = {}
+    for account, public_key in public_keys.items():
+        scopes = frozenset({"admin"}) if account == OPERATOR else DEMO_SCOPES
+        request = KeyRequest(account=account, scopes=scopes, public_key=public_key)
+        created = app.maker.create(request, creator_scopes=None, now_ns=app.clock_ns())
+        await submit(app, CreateKey(record_of(created.key)))
+        key_ids[account] = created.key.key_id
+    return key_ids
+
+
+async def serve(settings: Settings, public_keys: dict[str, bytes]) -> int:
+    """Serve until SIGTERM or a failure; return the exit code."""
+    app = Application(settings)
+    is_new = app.state.event_number == 0
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.stopped.set)
+    await app.start()
+    key_ids = await found(app, public_keys) if is_new else {}
+    print(json.dumps(key_ids), flush=True)
+    await app.stopped.wait()
+    await app.drain()
+    return 0 if app.failure is None else getattr(app.failure, "exit_code", 1)
+
+
+def main() -> None:
+    """Read the arguments and serve."""
+    parser = argparse.ArgumentParser(prog="tests.simulation.crash_venue", description=__doc__)
+    parser.add_argument("data_dir", type=Path)
+    parser.add_argument("--grpc-port", type=int, required=True)
+    parser.add_argument("--admin-port", type=int, required=True)
+    parser.add_argument("--public-keys", default="{}", help="JSON: account to key in hex")
+    parser.add_argument("--file-size-max", type=int, help="bytes at which a write fails")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    if options.file_size_max is not None:
+        # Python ignores SIGXFSZ, so that the write fails with EFBIG.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (options.file_size_max,) * 2)
+    defaults = ClientIdIndex.__init__.__kwdefaults__
+    assert defaults is not None
+    defaults["flush_at"] = CLIENT_IDS_FLUSH_AT
+    settings = Settings(
+        data_dir=options.data_dir,
+        grpc_port=options.grpc_port,
+        admin_port=options.admin_port,
+        drain_s=0.3,
+    )
+    keys = {name: bytes.fromhex(key) for name, key in json.loads(options.public_keys).items()}
+    sys.exit(uvloop.run(serve(settings, keys)))
+
+
+if __name__ == "__main__":
+    main()
