@@ -3,7 +3,7 @@
 from google.protobuf.message import Message
 from tradewire.v1 import account_pb2, admin_service_pb2, admin_service_pb2_grpc
 
-from tradewire_server.api.convert import instrument_of, rate, status_of
+from tradewire_server.api.convert import instrument_of, rate, status_of, time_ns
 from tradewire_server.api.edge import Context
 from tradewire_server.api.encode import (
     account_message,
@@ -160,7 +160,7 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
                 public_key=request.public_key,
                 scopes=list(request.scopes),
                 addresses=list(request.addresses),
-                expire_time=request.expire_time if request.HasField("expire_time") else None,
+                expires_ns=time_ns(request, "expire_time"),
                 label=request.label,
             ),
             creator_scopes=None,

@@ -1,5 +1,6 @@
 """From the contract's requests to the engine's commands. Field rules have been checked before."""
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from tradewire.v1 import admin_service_pb2, market_pb2, order_service_pb2
 
@@ -23,6 +24,9 @@ from tradewire_server.engine.vocabulary import (
     TimeInForce,
 )
 
+# The years 1 to 9999, as google.protobuf.Timestamp has them.
+TIMESTAMP_SECONDS = range(-62_135_596_800, 253_402_300_800)
+
 SIDES = {int(side): side for side in Side}
 TYPES = {int(order_type): order_type for order_type in OrderType}
 TIMES_IN_FORCE = {int(value): value for value in TimeInForce}
@@ -31,9 +35,19 @@ SELF_TRADE_PREVENTION = {int(value): value for value in SelfTradePrevention}
 TIME_IN_FORCE_DEFAULTS = {OrderType.LIMIT: TimeInForce.GTC, OrderType.MARKET: TimeInForce.IOC}
 
 
-def time_ns(time: Timestamp) -> int:
-    """Return a Timestamp in nanoseconds."""
-    return time.seconds * NS_PER_S + time.nanos
+def time_ns(request: Message, field: str) -> int:
+    """Return a Timestamp of a request in nanoseconds, 0 when it is not set.
+
+    The epoch and what was before it are times as well, long past: they count as 1.
+    Raises ApiError when it is none, for any numbers can be sent as one.
+    """
+    if not request.HasField(field):
+        return 0
+    time: Timestamp = getattr(request, field)
+    if time.seconds not in TIMESTAMP_SECONDS or not 0 <= time.nanos < NS_PER_S:
+        text = f"{field} must be between the years 1 and 9999, with 0 to 999999999 nanos"
+        raise make_error(Reason.FIELD_INVALID, text, field=field)
+    return max(time.seconds * NS_PER_S + time.nanos, 1)
 
 
 def place_command(
@@ -52,7 +66,7 @@ def place_command(
         normalize_decimal(request.quantity) if request.HasField("quantity") else "",
         normalize_decimal(request.quote_quantity) if request.HasField("quote_quantity") else "",
         normalize_decimal(request.price) if request.HasField("price") else "",
-        time_ns(request.expire_time) if request.HasField("expire_time") else 0,
+        time_ns(request, "expire_time"),
         POST_ONLY[request.post_only],
         SELF_TRADE_PREVENTION[request.self_trade_prevention],
         connection,

@@ -117,6 +117,13 @@ class OrderEntry:
             cancel_on_disconnect=first.cancel_on_disconnect,
         )
         reader = asyncio.create_task(connection.read(first, requests))
+
+        def end() -> None:
+            # Also while the client reads nothing, so that the loop below cannot come to its end.
+            reader.cancel()
+            connection.disconnected()
+
+        subscription.on_end(end)
         try:
             for message in before:
                 yield message
@@ -128,8 +135,7 @@ class OrderEntry:
             ):
                 yield message
         finally:
-            reader.cancel()
-            connection.disconnected()
+            end()
             subscription.release()
 
 
@@ -170,8 +176,6 @@ class _Connection:
             async for frame in requests:
                 check_frame(frame)
                 await self._enter(frame)
-            while self._in_flight:
-                await self._wait_for_room(1)
             reason = None
         except ApiError as error:
             reason = error.status
@@ -180,6 +184,8 @@ class _Connection:
         except Exception:
             logger.exception("reading the frames of %s failed", self._account)
             reason = make_status(Reason.INTERNAL, "the server broke one of its own rules")
+        # However the frames ended, those before are answered.
+        await self._wait_for_room(1)
         self._subscription.close(reason)
 
     async def _enter(self, frame: order_service_pb2.EnterOrdersRequest) -> None:
@@ -188,7 +194,6 @@ class _Connection:
             return
         await self._wait_for_room(IN_FLIGHT_MAX)
         submissions = self._submissions(frame)
-        self._in_flight += len(submissions)
         try:
             self._venue.sequencer.enter(self._lane, submissions)
         except Overloaded:
@@ -201,6 +206,7 @@ class _Connection:
                     for s in submissions
                 ],
             )
+        self._in_flight += len(submissions)
 
     async def _wait_for_room(self, below: int) -> None:
         while self._in_flight >= below:
@@ -236,11 +242,14 @@ class _Connection:
             tag = _Tag(self._count, kind, client_order_id, status)
             return Submission(_REFUSED_AT_EDGE, 0, tag)
         tag = _Tag(self._count, kind, client_order_id)
-        valid_until_ns = time_ns(request.valid_until) if request.HasField("valid_until") else 0
         if request.account not in ("", self._account):
             status = _other_account(request.account)
             return Submission(_REFUSED_AT_EDGE, 0, tag._replace(status=status))
-        return submission_of(self._command(kind, request), valid_until_ns, tag)
+        try:
+            valid_until_ns = time_ns(request, "valid_until")
+            return submission_of(self._command(kind, request), valid_until_ns, tag)
+        except ApiError as error:
+            return Submission(_REFUSED_AT_EDGE, 0, tag._replace(status=error.status))
 
     def _command(self, kind: str, request: Message) -> Command:
         if kind == "place":

@@ -1,9 +1,7 @@
 """Keys between the contract, the auth package and the journal."""
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from tradewire.v1 import key_pb2, options_pb2
 
-from tradewire_server.api.convert import time_ns
 from tradewire_server.api.encode import timestamp
 from tradewire_server.api.errors import make_error
 from tradewire_server.auth.encoding import decode_base64url, encode_base64url
@@ -58,7 +56,7 @@ def key_request(
     public_key: str,
     scopes: list[int],
     addresses: list[str],
-    expire_time: Timestamp | None,
+    expires_ns: int,
     label: str,
 ) -> KeyRequest:
     """Return what the auth package makes a key of."""
@@ -68,7 +66,7 @@ def key_request(
         algorithm=ALGORITHMS[algorithm],
         public_key=public_key_of(public_key),
         addresses=tuple(addresses),
-        expires_ns=time_ns(expire_time) if expire_time is not None else None,
+        expires_ns=expires_ns or None,
         label=label,
     )
 

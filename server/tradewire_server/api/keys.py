@@ -3,6 +3,7 @@
 from tradewire.v1 import key_service_pb2, key_service_pb2_grpc
 
 from tradewire_server.api.call import current_caller
+from tradewire_server.api.convert import time_ns
 from tradewire_server.api.edge import Context
 from tradewire_server.api.key_messages import (
     key_message,
@@ -41,7 +42,7 @@ class KeyService(key_service_pb2_grpc.KeyServiceServicer):
                 public_key=request.public_key,
                 scopes=list(request.scopes),
                 addresses=list(request.addresses),
-                expire_time=request.expire_time if request.HasField("expire_time") else None,
+                expires_ns=time_ns(request, "expire_time"),
                 label=request.label,
             ),
             creator_scopes=caller.scopes,

@@ -208,12 +208,12 @@ class MarketDataService(market_data_service_pb2_grpc.MarketDataServiceServicer):
         step = INTERVAL_MINUTES[request.interval]
         size = page_size(request.page_size)
         now_ns = self._venue.clock_ns()
-        end_ns = time_ns(request.end_time) if request.HasField("end_time") else now_ns + 1
+        end_ns = time_ns(request, "end_time") or now_ns + 1
         # The last candle opens before the end; candles begin at whole multiples of their length.
         end = -(-end_ns // (MINUTE_NS * step)) * step
         start = end - size * step
         if request.HasField("start_time"):
-            start = -(-time_ns(request.start_time) // (MINUTE_NS * step)) * step
+            start = -(-time_ns(request, "start_time") // (MINUTE_NS * step)) * step
             end = min(end, start + size * step)
         rows: list[CandleRow] = []
         if start < end:

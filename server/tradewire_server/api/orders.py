@@ -49,7 +49,7 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
     ) -> Preencoded:
         account = own_account(request.account)
         done = await self._venue.submit(
-            place_command(request, account, ""), valid_until_ns=_valid_until(request)
+            place_command(request, account, ""), valid_until_ns=time_ns(request, "valid_until")
         )
         return embed(ORDER, done.order) + varint_field(AS_OF_SEQUENCE, done.as_of_sequence)
 
@@ -58,7 +58,7 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
     ) -> Preencoded:
         account = own_account(request.account)
         done = await self._venue.submit(
-            amend_command(request, account), valid_until_ns=_valid_until(request)
+            amend_command(request, account), valid_until_ns=time_ns(request, "valid_until")
         )
         return (
             embed(ORDER, done.order)
@@ -71,7 +71,7 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
     ) -> Preencoded:
         account = own_account(request.account)
         done = await self._venue.submit(
-            cancel_command(request, account), valid_until_ns=_valid_until(request)
+            cancel_command(request, account), valid_until_ns=time_ns(request, "valid_until")
         )
         return embed(ORDER, done.order) + varint_field(AS_OF_SEQUENCE, done.as_of_sequence)
 
@@ -80,7 +80,7 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
     ) -> order_service_pb2.CancelAllOrdersResponse:
         account = own_account(request.account)
         done = await self._venue.submit(
-            cancel_all_command(request, account), valid_until_ns=_valid_until(request)
+            cancel_all_command(request, account), valid_until_ns=time_ns(request, "valid_until")
         )
         return order_service_pb2.CancelAllOrdersResponse(
             canceled_count=done.canceled_count, as_of_sequence=done.as_of_sequence
@@ -168,12 +168,3 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
             FeedKind.EXECUTIONS, row.account, after=row.sequence - 1, max_bytes=1
         )[0]
         return order_pb2.Execution.FromString(split(chunk.data)[0]).order
-
-
-def _valid_until(
-    request: order_service_pb2.PlaceOrderRequest
-    | order_service_pb2.AmendOrderRequest
-    | order_service_pb2.CancelOrderRequest
-    | order_service_pb2.CancelAllOrdersRequest,
-) -> int:
-    return time_ns(request.valid_until) if request.HasField("valid_until") else 0
