@@ -10,7 +10,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 
 from tradewire_server.engine.order import Order
-from tradewire_server.engine.vocabulary import Side
+from tradewire_server.engine.vocabulary import BUY, SELL, Side
 
 
 class Level:
@@ -37,7 +37,7 @@ class BookSide:
     __slots__ = ("keys", "levels", "sign")
 
     def __init__(self, side: Side) -> None:
-        self.sign = 1 if side is Side.BUY else -1
+        self.sign = 1 if side is BUY else -1
         self.keys: list[int] = []
         self.levels: dict[int, Level] = {}
 
@@ -99,13 +99,13 @@ class Book:
     __slots__ = ("asks", "bids")
 
     def __init__(self) -> None:
-        self.bids = BookSide(Side.BUY)
-        self.asks = BookSide(Side.SELL)
+        self.bids = BookSide(BUY)
+        self.asks = BookSide(SELL)
 
     def side(self, side: Side) -> BookSide:
         """Return the side on which such an order rests."""
-        return self.bids if side is Side.BUY else self.asks
+        return self.bids if side is BUY else self.asks
 
     def opposite(self, side: Side) -> BookSide:
         """Return the side with which such an order trades."""
-        return self.asks if side is Side.BUY else self.bids
+        return self.asks if side is BUY else self.bids

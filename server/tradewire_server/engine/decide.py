@@ -58,20 +58,28 @@ from tradewire_server.engine.matching import Fill, Incoming, Match, match
 from tradewire_server.engine.order import Order
 from tradewire_server.engine.state import AccountState, Market, State, due_entries
 from tradewire_server.engine.vocabulary import (
+    BUY,
+    DAY,
+    DECREMENT,
+    FOK,
+    GTD,
+    IOC,
+    LIMIT,
+    MARKET,
+    NO_REASON,
+    SELF_TRADE_PREVENTED,
+    SELL,
+    TRADING,
     InstrumentStatus,
-    OrderType,
     PostOnly,
     Reason,
-    SelfTradePrevention,
     Side,
-    TimeInForce,
 )
 
 DAY_NS = 86_400 * 10**9
 # The end of 63-bit times, in the year 2262: later ones do not fit the journal.
 TIME_BOUND_NS = 1 << 63
 LIVE_KEYS_MAX = 20
-NO_REASON = Reason.UNSPECIFIED
 
 Events = list[Event]
 
@@ -166,7 +174,7 @@ def _place(state: State, command: PlaceOrder, now_ns: int) -> Events | Refused:
 
 def _conflict(command: PlaceOrder) -> Refused | None:
     """Return what does not fit together in the fields of an order."""
-    if command.type is OrderType.LIMIT:
+    if command.type is LIMIT:
         if not command.price:
             return Refused(Reason.FIELDS_CONFLICT, "a limit order needs a price", "price")
         if not command.quantity:
@@ -174,7 +182,7 @@ def _conflict(command: PlaceOrder) -> Refused | None:
         if command.quote_quantity:
             text = "quote_quantity is for market orders only"
             return Refused(Reason.FIELDS_CONFLICT, text, "quote_quantity")
-        if command.post_only and command.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
+        if command.post_only and command.time_in_force in (IOC, FOK):
             text = "a post-only order cannot be IOC or FOK"
             return Refused(Reason.FIELDS_CONFLICT, text, "post_only")
         return None
@@ -183,10 +191,10 @@ def _conflict(command: PlaceOrder) -> Refused | None:
     if bool(command.quantity) == bool(command.quote_quantity):
         text = "a market order needs either quantity or quote_quantity"
         return Refused(Reason.FIELDS_CONFLICT, text, "quantity")
-    if command.time_in_force not in (TimeInForce.IOC, TimeInForce.FOK):
+    if command.time_in_force not in (IOC, FOK):
         text = "a market order never rests: time_in_force must be IOC or FOK"
         return Refused(Reason.FIELDS_CONFLICT, text, "time_in_force")
-    if command.quote_quantity and command.time_in_force is TimeInForce.FOK:
+    if command.quote_quantity and command.time_in_force is FOK:
         text = "a market order by quote_quantity must be IOC"
         return Refused(Reason.FIELDS_CONFLICT, text, "time_in_force")
     if command.post_only:
@@ -196,11 +204,11 @@ def _conflict(command: PlaceOrder) -> Refused | None:
 
 def _expire_time(command: PlaceOrder, now_ns: int) -> int:
     """Return when an order ends, 0 for never, -1 when the request is wrong."""
-    if command.time_in_force is TimeInForce.GTD:
+    if command.time_in_force is GTD:
         return command.expire_time_ns if now_ns < command.expire_time_ns < TIME_BOUND_NS else -1
     if command.expire_time_ns:
         return -1
-    if command.time_in_force is TimeInForce.DAY:
+    if command.time_in_force is DAY:
         return (now_ns // DAY_NS + 1) * DAY_NS
     return 0
 
@@ -212,7 +220,7 @@ def _enter(state: State, account: AccountState, market: Market, terms: OrderAcce
         reason = Reason.OPEN_ORDER_LIMIT
     if reason:
         return [_rejected(terms, reason)]
-    if terms.type is OrderType.MARKET:
+    if terms.type is MARKET:
         return _enter_market(account, market, terms)
     return _enter_limit(account, market, terms)
 
@@ -237,13 +245,13 @@ def _enter_limit(account: AccountState, market: Market, terms: OrderAccepted) ->
         filled, leaves = 0, terms.quantity_lots
     else:
         filled, leaves = met.filled_lots, met.leaves_lots
-    if terms.time_in_force is TimeInForce.FOK and filled < terms.quantity_lots:
+    if terms.time_in_force is FOK and filled < terms.quantity_lots:
         return [terms, OrderCanceled(terms.order_id, Reason.FILL_OR_KILL)]
     if met is not None:
-        _append_steps(events, terms, market, met, fee_hold if terms.side is Side.BUY else -1)
+        _append_steps(events, terms, market, met, fee_hold if terms.side is BUY else -1)
     if met is not None and met.stopped_by:
         events.append(OrderCanceled(terms.order_id, met.stopped_by, "", met.counter_order_id))
-    elif leaves and terms.time_in_force is TimeInForce.IOC:
+    elif leaves and terms.time_in_force is IOC:
         events.append(OrderCanceled(terms.order_id, Reason.IMMEDIATE_OR_CANCEL))
     return events
 
@@ -276,7 +284,7 @@ def _priced(market: Market, terms: OrderAccepted, ticks: int, lots: int) -> tupl
 
 def _hold(market: Market, terms: OrderAccepted, ticks: int, lots: int) -> tuple[str, int, int]:
     """Return the asset that a limit order holds, how much, and the part of it that is for fees."""
-    if terms.side is Side.SELL:
+    if terms.side is SELL:
         return market.base_asset, lots * market.base_units_per_lot, 0
     notional = ticks * lots * market.quote_units_per_tick_lot
     fee_hold = fee_of(notional, max(terms.maker_rate, terms.taker_rate))
@@ -301,7 +309,7 @@ def _standing_reject(
     if state.kill_switch or account.trading_disabled:
         return Reason.TRADING_DISABLED
     status = instrument.status
-    if status is InstrumentStatus.TRADING or (status is InstrumentStatus.POST_ONLY and post_only):
+    if status is TRADING or (status is InstrumentStatus.POST_ONLY and post_only):
         return NO_REASON
     return STATUS_REJECTS[status]
 
@@ -320,7 +328,7 @@ def _enter_market(account: AccountState, market: Market, terms: OrderAccepted) -
     _append_steps(events, terms, market, met, -1)
     if not _covers(account, market, terms, events):
         return [_rejected(asked, Reason.INSUFFICIENT_FUNDS)]
-    if terms.time_in_force is TimeInForce.FOK and met.filled_lots < terms.quantity_lots:
+    if terms.time_in_force is FOK and met.filled_lots < terms.quantity_lots:
         return [terms, OrderCanceled(terms.order_id, Reason.FILL_OR_KILL)]
     if met.stopped_by:
         events.append(OrderCanceled(terms.order_id, met.stopped_by, "", met.counter_order_id))
@@ -356,7 +364,7 @@ def _lots_for_amount(
 def _protection_limit(instrument: Instrument, best_ticks: int, side: Side) -> int:
     """Return the worst price of a market order, in ticks; 0 when there is nothing to trade with."""
     ppm = instrument.market_protection_ppm
-    if side is Side.BUY:
+    if side is BUY:
         return best_ticks * (PARTS_PER_MILLION + ppm) // PARTS_PER_MILLION
     return -(-best_ticks * (PARTS_PER_MILLION - ppm) // PARTS_PER_MILLION)
 
@@ -365,7 +373,7 @@ def _covers(account: AccountState, market: Market, terms: OrderAccepted, events:
     """Tell whether a market order can pay: a sale its whole quantity, a purchase what its trades
     cost.
     """
-    if terms.side is Side.SELL:
+    if terms.side is SELL:
         needed = terms.quantity_lots * market.base_units_per_lot
         return account.available(market.base_asset) >= needed
     unit = market.quote_units_per_tick_lot
@@ -394,23 +402,21 @@ def _append_steps(
             maker_fee = fee_of(notional, maker.terms.maker_rate)
             # The sum of rounded fees may exceed the rounded hold by some units: the hold is the
             # bound.
-            if side is Side.SELL:
+            if side is SELL:
                 maker_fee = min(maker_fee, maker.fee_hold)
             elif fee_hold >= 0:
                 taker_fee = min(taker_fee, fee_hold)
                 fee_hold -= taker_fee
             events.append(OrderTraded(order_id, maker.order_id, ticks, lots, taker_fee, maker_fee))
         elif lots:
-            events.append(OrderReduced(maker.order_id, lots, order_id, Reason.SELF_TRADE_PREVENTED))
-            events.append(OrderReduced(order_id, lots, maker.order_id, Reason.SELF_TRADE_PREVENTED))
+            events.append(OrderReduced(maker.order_id, lots, order_id, SELF_TRADE_PREVENTED))
+            events.append(OrderReduced(order_id, lots, maker.order_id, SELF_TRADE_PREVENTED))
         else:
-            if terms.self_trade_prevention is SelfTradePrevention.DECREMENT:
+            if terms.self_trade_prevention is DECREMENT:
                 events.append(
-                    OrderReduced(
-                        order_id, maker.leaves_lots, maker.order_id, Reason.SELF_TRADE_PREVENTED
-                    )
+                    OrderReduced(order_id, maker.leaves_lots, maker.order_id, SELF_TRADE_PREVENTED)
                 )
-            events.append(OrderCanceled(maker.order_id, Reason.SELF_TRADE_PREVENTED, "", order_id))
+            events.append(OrderCanceled(maker.order_id, SELF_TRADE_PREVENTED, "", order_id))
 
 
 def _rejected(terms: OrderAccepted, reason: Reason) -> OrderRejected:
@@ -461,7 +467,7 @@ def _amend(state: State, command: AmendOrder, now_ns: int) -> Events | Refused:
     ]
     met = None if kept else _walk(account, market, terms, ticks, leaves)
     if met is not None:
-        _append_steps(events, terms, market, met, fee_hold if terms.side is Side.BUY else -1)
+        _append_steps(events, terms, market, met, fee_hold if terms.side is BUY else -1)
         if met.stopped_by:
             events.append(OrderCanceled(order.order_id, met.stopped_by, "", met.counter_order_id))
     return events

@@ -45,13 +45,16 @@ from tradewire_server.engine.state import (
     remove_order,
 )
 from tradewire_server.engine.vocabulary import (
+    BUY,
+    LIMIT,
+    MAKER,
+    NO_REASON,
+    TAKER,
     ExecutionType,
     LedgerEntryType,
     Liquidity,
     OrderStatus,
-    OrderType,
     Reason,
-    Side,
 )
 
 # An order remembers its first client order id and this many of the latest; the journal's index
@@ -75,7 +78,7 @@ def _accepted(state: State, event: OrderAccepted, time_ns: int, listener: Listen
     account = state.accounts[event.account]
     order = Order(event, account, market, time_ns)
     add_order(state, order)
-    if event.type is OrderType.LIMIT:
+    if event.type is LIMIT:
         asset, amount = order.hold()
         balance = account.balance(asset)
         balance.held += amount
@@ -126,8 +129,8 @@ def _traded(state: State, event: OrderTraded, time_ns: int, listener: Listener) 
     state.changed_books.add(market.instrument.symbol)
     fees = state.accounts[FEES_ACCOUNT].balance(market.quote_asset)
     fees.total += event.taker_fee + event.maker_fee
-    _fill(state, taker, event, event.taker_fee, Liquidity.TAKER, time_ns, listener)
-    _fill(state, maker, event, event.maker_fee, Liquidity.MAKER, time_ns, listener)
+    _fill(state, taker, event, event.taker_fee, TAKER, time_ns, listener)
+    _fill(state, maker, event, event.maker_fee, MAKER, time_ns, listener)
     trade = PublicTrade(market, market.trade_count, ticks, lots, taker.terms.side, time_ns)
     listener.public_trade(trade)
 
@@ -172,11 +175,11 @@ def _fill(
         Execution(
             account.name,
             account.sequence,
-            2 * state.event_number + (liquidity is Liquidity.MAKER),
+            2 * state.event_number + (liquidity is MAKER),
             ExecutionType.TRADE,
             order,
             time_ns,
-            Reason.UNSPECIFIED,
+            NO_REASON,
             "",
             0,
             lots,
@@ -209,8 +212,8 @@ def _settle(
     base, quote = account.balance(market.base_asset), account.balance(market.quote_asset)
     base_amount = lots * market.base_units_per_lot
     notional = ticks * lots * market.quote_units_per_tick_lot
-    holds = order.terms.type is OrderType.LIMIT
-    if order.terms.side is Side.BUY:
+    holds = order.terms.type is LIMIT
+    if order.terms.side is BUY:
         base_change, quote_change = base_amount, -notional - fee
         if holds:
             fee_freed = min(fee, order.fee_hold)

@@ -1,6 +1,6 @@
 """Balances, positions and fees: integer arithmetic on amounts that were decided before."""
 
-from tradewire_server.engine.vocabulary import Side
+from tradewire_server.engine.vocabulary import BUY, Side
 
 RATE_SCALE = 10_000_000
 
@@ -47,7 +47,7 @@ class Position:
     def trade(self, side: Side, lots: int, notional_per_lot: int, fee: int) -> None:
         """Book a trade."""
         self.fees += fee
-        signed = lots if side is Side.BUY else -lots
+        signed = lots if side is BUY else -lots
         held = self.quantity_lots
         if held and (held > 0) != (signed > 0):
             closing = min(abs(held), lots)

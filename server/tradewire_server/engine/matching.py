@@ -10,7 +10,13 @@ from typing import NamedTuple
 from tradewire_server.engine.book import BookSide
 from tradewire_server.engine.order import Order
 from tradewire_server.engine.state import AccountState
-from tradewire_server.engine.vocabulary import Reason, SelfTradePrevention
+from tradewire_server.engine.vocabulary import (
+    DECREMENT,
+    NO_REASON,
+    SELF_TRADE_PREVENTED,
+    Reason,
+    SelfTradePrevention,
+)
 
 
 class Fill(NamedTuple):
@@ -60,7 +66,7 @@ def match(incoming: Incoming, side: BookSide, quote_units_per_tick_lot: int) -> 
     account, limit_key, lots, quote_units, mode = incoming
     steps: list[Fill | Prevented] = []
     filled = prevented = counter = 0
-    stopped = Reason.UNSPECIFIED
+    stopped = NO_REASON
     by_quote = quote_units > 0
     for key in reversed(side.keys):
         if key < limit_key or lots == 0 or stopped:
@@ -76,20 +82,20 @@ def match(incoming: Incoming, side: BookSide, quote_units_per_tick_lot: int) -> 
                     break
             if mode and maker.account is account:
                 counter = maker.order_id
-                if mode is SelfTradePrevention.DECREMENT:
+                if mode is DECREMENT:
                     whole = take == maker.leaves_lots
                     steps.append(Prevented(maker, 0 if whole else take))
                     lots = lots - take if whole else 0
                     prevented += take
                     quote_units -= take * lot_cost
                     if lots == 0:
-                        stopped = Reason.SELF_TRADE_PREVENTED
+                        stopped = SELF_TRADE_PREVENTED
                         break
                 else:
                     if mode is not SelfTradePrevention.CANCEL_NEWEST:
                         steps.append(Prevented(maker, 0))
                     if mode is not SelfTradePrevention.CANCEL_OLDEST:
-                        stopped = Reason.SELF_TRADE_PREVENTED
+                        stopped = SELF_TRADE_PREVENTED
                         break
             else:
                 steps.append(Fill(maker, take))

@@ -8,7 +8,7 @@ import enum
 from typing import TYPE_CHECKING
 
 from tradewire_server.engine.events import OrderAccepted
-from tradewire_server.engine.vocabulary import OrderStatus, OrderType, Reason, Side
+from tradewire_server.engine.vocabulary import LIMIT, MARKET, NO_REASON, SELL, OrderStatus
 
 if TYPE_CHECKING:
     from tradewire_server.engine.book import Level
@@ -94,7 +94,7 @@ class Order:
         self.fee = 0
         self.fee_hold = terms.fee_hold
         self.status = OrderStatus.NEW
-        self.reason = Reason.UNSPECIFIED
+        self.reason = NO_REASON
         self.priority = terms.order_id
         self.level: Level | None = None
         self.previous: Order | None = None
@@ -115,10 +115,10 @@ class Order:
         nothing.
         """
         terms, market = self.terms, self.market
-        if terms.side is Side.SELL:
+        if terms.side is SELL:
             amount = self.leaves_lots * market.base_units_per_lot
-            return market.base_asset, amount if terms.type is OrderType.LIMIT else 0
-        if terms.type is OrderType.MARKET:
+            return market.base_asset, amount if terms.type is LIMIT else 0
+        if terms.type is MARKET:
             return market.quote_asset, 0
         notional = self.price_ticks * self.leaves_lots * market.quote_units_per_tick_lot
         return market.quote_asset, notional + self.fee_hold

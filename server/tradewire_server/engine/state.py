@@ -16,6 +16,9 @@ from tradewire_server.engine.instrument import Instrument
 from tradewire_server.engine.ledger import Balance, Position
 from tradewire_server.engine.order import Order
 from tradewire_server.engine.vocabulary import (
+    FOK,
+    IOC,
+    LIMIT,
     InstrumentStatus,
     OrderStatus,
     OrderType,
@@ -345,7 +348,7 @@ def add_key(state: State, key: KeyRecord) -> None:
 
 def rests(terms: OrderAccepted) -> bool:
     """Tell whether what does not trade at once stays in the book."""
-    return terms.type is OrderType.LIMIT and terms.time_in_force not in (
-        TimeInForce.IOC,
-        TimeInForce.FOK,
+    return terms.type is LIMIT and terms.time_in_force not in (
+        IOC,
+        FOK,
     )
