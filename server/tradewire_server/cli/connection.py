@@ -311,5 +311,5 @@ def _with_options(kind: type[Any], function: Callable[..., Coroutine[Any, Any, N
     command.__annotations__ = {
         parameter.name: parameter.annotation for parameter in (*keyword_only, *extra)
     }
-    del command.__wrapped__  # type: ignore[attr-defined]
+    del command.__wrapped__
     return command

@@ -3,8 +3,9 @@
 Everything that moves is drawn from one book and a few trades; nothing here asks the venue.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -14,22 +15,33 @@ from tradewire_client import Book, PriceLevel, Trade
 
 from tradewire_server.cli.rendering import cell, clock_text, row_style
 
-BAR_WIDTH = 24
+BAR_WIDTH = 20
 _BAR = "█"
+
+
+class _Shape(NamedTuple):
+    """What all rows have in common."""
+
+    largest: Decimal
+    price_decimals: int
+    quantity_decimals: int
 
 
 def ladder(book: Book, trades: Sequence[Trade], *, depth: int) -> RenderableType:
     """Return a book, and the newest trades if there are any."""
     levels = [*book.bids[:depth], *book.asks[:depth]]
     largest = max((level.quantity for level in levels), default=Decimal(0))
+    shape = _Shape(
+        largest, decimals(level.price for level in levels), decimals(x.quantity for x in levels)
+    )
     prices = Table.grid(padding=(0, 2))
     for justify in ("right", "right", "left"):
         prices.add_column(justify=justify, no_wrap=True)
     for level in reversed(book.asks[:depth]):
-        _add(prices, level, largest, "red")
+        _add(prices, level, shape, "red")
     prices.add_row(Text(_middle(book), style="bold"))
     for level in book.bids[:depth]:
-        _add(prices, level, largest, "green")
+        _add(prices, level, shape, "green")
     title = Text(f"{book.symbol}  #{book.sequence}", style="bold")
     if not trades:
         return Group(title, prices)
@@ -38,10 +50,20 @@ def ladder(book: Book, trades: Sequence[Trade], *, depth: int) -> RenderableType
     return both
 
 
-def _add(prices: Table, level: PriceLevel, largest: Decimal, style: str) -> None:
-    width = int(level.quantity * BAR_WIDTH / largest) if largest else 0
-    bar = _BAR * max(1, width)
-    prices.add_row(cell(level.price), cell(level.quantity), Text(bar, style=style), style=style)
+def decimals(values: Iterable[Decimal]) -> int:
+    """Return how many decimals show all values in full, so that they stand under each other."""
+    exponents = (value.as_tuple().exponent for value in values)
+    return max((0, *(-exponent for exponent in exponents if isinstance(exponent, int))))
+
+
+def _add(prices: Table, level: PriceLevel, shape: _Shape, style: str) -> None:
+    width = int(level.quantity * BAR_WIDTH / shape.largest) if shape.largest else 0
+    prices.add_row(
+        f"{level.price:.{shape.price_decimals}f}",
+        f"{level.quantity:.{shape.quantity_decimals}f}",
+        Text(_BAR * max(1, width), style=style),
+        style=style,
+    )
 
 
 def _middle(book: Book) -> str:

@@ -57,14 +57,14 @@ async def book(
 ) -> None:
     """Watch an order book; Ctrl-C ends.
 
-    With `--json` and without `--once`: one object per line for each change.
+    In a pipe it is printed once, or with `--json` as one object per line for each change.
     Example: `tradewire book BTC-USD --depth 5`
     """
     from tradewire_server.cli.ladder import ladder
-    from tradewire_server.cli.rendering import print_json, print_json_line, show
+    from tradewire_server.cli.rendering import console, print_json, print_json_line, show
 
     async with options.public_client() as client:
-        if once:
+        if once or not (json or console().is_terminal):
             found = await client.market.get_book(symbol, depth=depth)
             if json:
                 print_json(found)
