@@ -245,7 +245,7 @@ def main() -> None:
         case = make(random.Random(1))
         engine, bare = _best(case, collect=False)
         collecting, _ = _best(case, collect=True)
-        print(f"{name:14}{engine:>10,.0f}{bare:>11,.0f}{engine / bare:>7.2f}{collecting:>12,.0f}")
+        print(f"{name:14}{engine:>10,.0f}{bare:>11,.0f}{engine / bare:>7.3f}{collecting:>12,.0f}")
 
 
 if __name__ == "__main__":

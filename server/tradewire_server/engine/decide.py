@@ -120,12 +120,12 @@ def _place(state: State, command: PlaceOrder, now_ns: int) -> Events | Refused:
     instrument = market.instrument
     ticks = lots = quote_amount = 0
     if command.price:
-        price = instrument.parse_price(command.price)
+        price = market.parse_price(command.price)
         if isinstance(price, Reason):
             return _bad_number(instrument, price, "price")
         ticks = price
     if command.quantity:
-        quantity = instrument.parse_quantity(command.quantity)
+        quantity = market.parse_quantity(command.quantity)
         if isinstance(quantity, Reason):
             return _bad_number(instrument, quantity, "quantity")
         lots = quantity
@@ -479,9 +479,9 @@ def _wanted(command: AmendOrder, order: Order) -> tuple[int, int] | Refused:
     price: int | Reason = order.price_ticks
     quantity: int | Reason = order.quantity_lots
     if command.price:
-        price = instrument.parse_price(command.price)
+        price = order.market.parse_price(command.price)
     if command.quantity:
-        quantity = instrument.parse_quantity(command.quantity)
+        quantity = order.market.parse_quantity(command.quantity)
     if isinstance(price, Reason):
         return _bad_number(instrument, price, "price")
     if isinstance(quantity, Reason):

@@ -32,6 +32,8 @@ from tradewire_server.engine.vocabulary import (
 SNAPSHOT_VERSION = 1
 FEES_ACCOUNT = "fees"
 EXPIRIES_SLACK = 1024
+# Parsed prices and quantities that an instrument remembers: about a megabyte at most.
+TEXTS_MAX = 1 << 12
 
 
 class AccountState:
@@ -104,6 +106,8 @@ class Market:
         "instrument",
         "last_lots",
         "last_ticks",
+        "price_texts",
+        "quantity_texts",
         "quote_asset",
         "quote_units_per_tick_lot",
         "trade_count",
@@ -119,6 +123,30 @@ class Market:
         self.trade_count = 0
         self.last_ticks = 0
         self.last_lots = 0
+        self.price_texts: dict[str, int] = {}
+        self.quantity_texts: dict[str, int] = {}
+
+    def parse_price(self, text: str) -> int | Reason:
+        """Return the price in ticks, or why it is none. Prices repeat: good ones are remembered."""
+        ticks = self.price_texts.get(text)
+        if ticks is not None:
+            return ticks
+        return _remember(self.price_texts, text, self.instrument.parse_price(text))
+
+    def parse_quantity(self, text: str) -> int | Reason:
+        """Return the quantity in lots, or why it is none."""
+        lots = self.quantity_texts.get(text)
+        if lots is not None:
+            return lots
+        return _remember(self.quantity_texts, text, self.instrument.parse_quantity(text))
+
+
+def _remember(texts: dict[str, int], text: str, value: int | Reason) -> int | Reason:
+    if not isinstance(value, Reason):
+        if len(texts) >= TEXTS_MAX:
+            texts.clear()
+        texts[text] = value
+    return value
 
 
 class State:

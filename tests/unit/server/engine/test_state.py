@@ -17,6 +17,8 @@ from tradewire_server.engine.events import KeyRecord
 from tradewire_server.engine.state import (
     EXPIRIES_SLACK,
     SNAPSHOT_VERSION,
+    TEXTS_MAX,
+    Market,
     State,
     due_entries,
     dump_state,
@@ -26,6 +28,7 @@ from tradewire_server.engine.vocabulary import (
     InstrumentStatus,
     OrderStatus,
     PostOnly,
+    Reason,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -222,3 +225,22 @@ def test_unused_balances_and_positions_are_empty() -> None:
     assert "ETH" not in account.balances
     assert account.balance("ETH").total == account.position("ETH-USD").quantity_lots == 0
     assert {"ETH"} <= set(account.balances)
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+
+def test_market_reads_numbers_as_its_instrument_does() -> None:
+    market = Market(BTC_USD)
+    for text in ("100", "100.5", "0", "7", "007", "1000000000", "100"):
+        assert market.parse_price(text) == BTC_USD.parse_price(text)
+        assert market.parse_quantity(text) == BTC_USD.parse_quantity(text)
+
+
+def test_market_remembers_a_bounded_number_of_good_texts() -> None:
+    market = Market(BTC_USD)
+    for ticks in range(1, 3 * TEXTS_MAX):
+        assert market.parse_price(str(ticks)) == ticks
+        assert market.parse_price(f"{ticks}.5") is Reason.PRICE_OFF_TICK
+        assert len(market.price_texts) <= TEXTS_MAX
+    assert all(BTC_USD.parse_price(text) == ticks for text, ticks in market.price_texts.items())
