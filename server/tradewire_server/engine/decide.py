@@ -51,6 +51,7 @@ from tradewire_server.engine.events import (
     OrderRejected,
     OrderTraded,
     Withdrawn,
+    make,
 )
 from tradewire_server.engine.instrument import AMOUNT_BOUND, PARTS_PER_MILLION, Instrument
 from tradewire_server.engine.ledger import RATE_SCALE, fee_of
@@ -150,24 +151,28 @@ def _place(state: State, command: PlaceOrder, now_ns: int) -> Events | Refused:
             "expire_time",
         )
     order_id = state.event_number + 1
-    terms = OrderAccepted(
-        order_id,
-        command.account,
-        command.client_order_id,
-        command.symbol,
-        command.side,
-        command.type,
-        command.time_in_force,
-        ticks,
-        lots,
-        quote_amount,
-        expire_time_ns,
-        command.post_only,
-        command.self_trade_prevention,
-        command.connection,
-        account.maker_rate,
-        account.taker_rate,
-        0,
+    terms = make(
+        OrderAccepted,
+        (
+            order_id,
+            command.account,
+            command.client_order_id,
+            command.symbol,
+            command.side,
+            command.type,
+            command.time_in_force,
+            ticks,
+            lots,
+            quote_amount,
+            expire_time_ns,
+            command.post_only,
+            command.self_trade_prevention,
+            command.connection,
+            account.maker_rate,
+            account.taker_rate,
+            0,
+            NO_REASON,
+        ),
     )
     return _enter(state, account, market, terms)
 
@@ -235,12 +240,11 @@ def _enter_limit(account: AccountState, market: Market, terms: OrderAccepted) ->
     asset, needed, fee_hold = _hold(market, terms, ticks, terms.quantity_lots)
     if account.available(asset) < needed:
         return [_rejected(terms, Reason.INSUFFICIENT_FUNDS)]
-    if ticks != terms.price_ticks:
-        terms = terms._replace(price_ticks=ticks, reason=Reason.REPRICED)
-    if fee_hold:
-        terms = terms._replace(fee_hold=fee_hold)
+    if fee_hold or ticks != terms.price_ticks:
+        note = NO_REASON if ticks == terms.price_ticks else Reason.REPRICED
+        terms = make(OrderAccepted, (*terms[:7], ticks, *terms[8:16], fee_hold, note))
     events: Events = [terms]
-    met = _walk(account, market, terms, terms.price_ticks, terms.quantity_lots)
+    met = _walk(account, market, terms, ticks, terms.quantity_lots)
     if met is None:
         filled, leaves = 0, terms.quantity_lots
     else:

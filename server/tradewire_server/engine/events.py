@@ -18,6 +18,10 @@ from tradewire_server.engine.vocabulary import (
     TimeInForce,
 )
 
+# `make(OrderTraded, (1, 2, ...))` is `OrderTraded(1, 2, ...)` in half the time, because it does not
+# go through a function of Python; all fields must be given. For what an order makes many of.
+make = tuple.__new__
+
 
 class KeyRecord(NamedTuple):
     """An API key as it is kept: the public half of an Ed25519 pair, or a sealed HMAC secret."""
