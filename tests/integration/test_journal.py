@@ -145,6 +145,16 @@ def test_a_resumption_not_at_the_end_of_a_batch_is_refused(journal: SqliteJourna
             list(journal.batches(after_event))
 
 
+def test_the_files_are_the_owners_only(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    journal = open_journal(tmp_path)
+    fill(journal, 1)
+    modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()}
+    assert modes.keys() >= {"journal.sqlite", "journal.sqlite-wal", "client_ids.sqlite", "head"}
+    assert set(modes.values()) == {0}
+    journal.close()
+
+
 # Feeds.
 
 

@@ -36,6 +36,7 @@ SCHEMA_VERSION: Final = 1
 _SQLITE_NEEDED: Final = (3, 38, 0)
 
 _BUSY_TIMEOUT_S: Final = 5.0
+_LOG_SIZE_LIMIT: Final = 64 << 20
 
 _SCHEMA: Final = """
 CREATE TABLE meta (
@@ -195,12 +196,17 @@ def connect_reader(path: Path, *, cache_kib: int = 4096) -> sqlite3.Connection:
 
 def connect_writer(path: Path, *, synchronous: str, cache_kib: int) -> sqlite3.Connection:
     """Open for writing, creating the file if it is not there."""
+    if not path.exists():
+        # The -wal and -shm files take their mode from it.
+        path.touch(mode=0o600)
     connection = _connect(path, "rwc")
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise JournalError(f"{path}: the file system allows no write-ahead log, SQLite uses {mode}")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+    # A long read, as of `verify`, lets the log grow; afterwards it gives the room back.
+    connection.execute(f"PRAGMA journal_size_limit = {_LOG_SIZE_LIMIT}")
     # Some builds overwrite what is deleted with zeros: twice the writing for nothing.
     connection.execute("PRAGMA secure_delete = OFF")
     return connection

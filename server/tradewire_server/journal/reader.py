@@ -224,7 +224,8 @@ class JournalReader:
         ):
             last_seen = 0
             for first, last, crc, data in cursor:
-                _check_chunk(FeedChunk(kind, key, first, last, data), crc, place)
+                chunk = FeedChunk(kind, key, first, last, data)
+                _check_chunk(chunk, crc, place)
                 if first > wanted and not last_seen and _feeds_pruned_to(connection):
                     raise FeedOutOfRange(wanted=wanted, first_available=first)
                 if first != (last_seen + 1 if last_seen else min(first, wanted)):
@@ -232,7 +233,8 @@ class JournalReader:
                 last_seen = last
                 if last < wanted:
                     continue
-                chunk = FeedChunk(kind, key, wanted, last, feeds.cut(data, first, wanted - 1))
+                if first < wanted:
+                    chunk = feeds.rest(chunk, after=wanted - 1)
                 if len(chunk.data) > left:
                     if not chunks:
                         chunks.append(_shortened(chunk, left))

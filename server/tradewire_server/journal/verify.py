@@ -2,7 +2,8 @@
 
 `verify` follows the chain from its first hash to its last and holds everything else against it:
 each feed chunk, closed order and client id must be what the annex of a batch says, and there must
-be none that no annex knows. It goes on behind damage, so that all of it is listed.
+be none that no annex knows. It goes on behind damage, so that all of it is listed. While SQLite
+checks its own structure, which is one long read, the log of a running venue cannot start again.
 
 `dump` shows each event as one line of JSON. `diff` says where two journals part.
 """

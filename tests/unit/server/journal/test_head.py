@@ -1,5 +1,6 @@
 """The head file: the newest whole slot counts, and a torn write spoils only the older one."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -40,10 +41,11 @@ def test_any_single_damage_leaves_one_of_the_last_two(tmp_path: Path) -> None:
     write(tmp_path, 1, 2, 3)
     path = tmp_path / head.FILE_NAME
     data = path.read_bytes()
-    for offset in range(len(data)):
+    slots = [range(offset, offset + head._SLOT_SIZE) for offset in head._SLOT_OFFSETS]
+    for offset in itertools.chain(*slots):
         path.write_bytes(data[:offset] + bytes((data[offset] ^ 0x55,)) + data[offset + 1 :])
         assert head.read(tmp_path) in (head_of(2), head_of(3))
-    for size in range(len(data)):
+    for size in itertools.chain(*slots):
         path.write_bytes(data[:size])
         assert head.read(tmp_path) in (None, head_of(2), head_of(3))
 
