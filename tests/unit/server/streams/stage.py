@@ -10,6 +10,7 @@ from typing import Any
 
 from tradewire_server.feeds import FeedChunk, FeedKind, divide, rest, split, wrap
 from tradewire_server.streams.hub import Hub, HubBounds
+from tradewire_server.streams.subscription import QueueBounds, Subscription
 
 EXECUTIONS = FeedKind.EXECUTIONS
 ENTRY_BYTES = 10
@@ -35,6 +36,11 @@ def numbers(items: Iterable[object]) -> list[int]:
 def others(items: Iterable[object]) -> list[object]:
     """Return the items that are no chunks."""
     return [item for item in items if not isinstance(item, FeedChunk)]
+
+
+SMALL = HubBounds(
+    queue=QueueBounds(bytes_max=10 * ENTRY_BYTES, items_max=8, read_bytes_max=4 * ENTRY_BYTES)
+)
 
 
 class MemoryJournal:
@@ -193,3 +199,21 @@ async def turn() -> None:
     """Let the loop do all that is ready, however many hops it takes."""
     for _ in range(8):
         await asyncio.sleep(0)
+
+
+async def take_all(stage: Stage, subscription: Subscription) -> list[Any]:
+    """Take until nothing comes any more."""
+    items: list[Any] = []
+    while not subscription.finished:
+        taking = asyncio.create_task(subscription.take(1.0))
+        await turn()
+        while stage.executor.execute():
+            stage.executor.deliver()
+            await turn()
+        if not taking.done():
+            stage.clock.advance_ms(1000)
+        taken = await taking
+        if not taken:
+            break
+        items += taken
+    return items

@@ -420,6 +420,9 @@ async def test_a_take_makes_a_bounded_number_of_snapshots() -> None:
     exchange = Exchange(MarketBounds(snapshot_levels_max=1000))
     client = follow(exchange, *symbols, depth=500)
     assert [len(await client.take()) for _ in range(3)] == [2, 2, 2]
+    exchange.change(symbols[0], bid=(1, 1))
+    with pytest.raises(StopIteration):  # it makes way for others only between portions
+        client.subscription.take().send(None)
     assert client.items[-1] == CaughtUp(100)
 
 
