@@ -26,6 +26,7 @@ from tradewire_client._session import Session
 from tradewire_client._signing import Key, key_from_mapping
 from tradewire_client._streams import Plumbing, StreamPolicy
 from tradewire_client._values import Execution, RateLimit
+from tradewire_client._wire import FastChannel
 from tradewire_client._world import World
 
 _BACKFILL_PAGE = 1000
@@ -44,8 +45,7 @@ class Client:
         allow_plaintext: speak in the clear to another machine, too.
         retry: how unary calls are repeated.
         streams: how streams are watched and opened again.
-        channel: a channel to use in place of an own one, for instance within the process of the
-            venue; it is not closed with the client.
+        channel: a channel to use in place of an own one; it is not closed with the client.
         world: clocks and random numbers, for tests.
     """
 
@@ -70,9 +70,10 @@ class Client:
         self._world = world or World()
         self._owns_channel = channel is None
         self._channel = channel or open_channel(target, tls=tls, allow_plaintext=allow_plaintext)
+        fast: Any = FastChannel(self._channel)
         retrier = Retrier(retry or RetryPolicy(), self._world)
         self.session = Session(
-            stubs.SessionServiceStub(self._channel),
+            stubs.SessionServiceStub(fast),
             key,
             environment=environment,
             retrier=retrier,
@@ -80,19 +81,15 @@ class Client:
         )
         self._caller = Caller(self.session, retrier)
         self._plumbing = Plumbing(self.session, streams or StreamPolicy(), self._world)
-        order_stub = stubs.OrderServiceStub(self._channel)
+        order_stub = stubs.OrderServiceStub(fast)
         self._enter_orders = order_stub.enter_orders
-        self.market = Market(
-            stubs.MarketDataServiceStub(self._channel), self._caller, self._plumbing
-        )
-        self.account = AccountReader(
-            stubs.AccountServiceStub(self._channel), self._caller, self._plumbing
-        )
+        self.market = Market(stubs.MarketDataServiceStub(fast), self._caller, self._plumbing)
+        self.account = AccountReader(stubs.AccountServiceStub(fast), self._caller, self._plumbing)
         self.executions = Executions(
-            stubs.ExecutionServiceStub(self._channel), self._caller, self._plumbing, self.account
+            stubs.ExecutionServiceStub(fast), self._caller, self._plumbing, self.account
         )
         self.orders = Orders(order_stub, self._caller, self._world, self._open_entry)
-        self.keys = Keys(stubs.KeyServiceStub(self._channel), self._caller)
+        self.keys = Keys(stubs.KeyServiceStub(fast), self._caller)
 
     @classmethod
     def from_demo(

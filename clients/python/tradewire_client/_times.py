@@ -51,13 +51,18 @@ def require_aware(time: datetime | None, *, name: str) -> datetime | None:
     return time
 
 
-def _to_exact_datetime(timestamp: Timestamp) -> datetime:
-    nanoseconds = timestamp.seconds * _NS_PER_S + timestamp.nanos
+def datetime_of_timestamp(seconds: int, nanos: int) -> datetime:
+    """Return a datetime that remembers its nanoseconds."""
+    nanoseconds = seconds * _NS_PER_S + nanos
     plain = datetime_of(nanoseconds)
     exact = _ExactDatetime.combine(plain.date(), plain.timetz())
     exact.nanoseconds = nanoseconds
     return exact
 
 
+def _to_wrapped(timestamp: Timestamp) -> datetime:
+    return datetime_of_timestamp(timestamp.seconds, timestamp.nanos)
+
+
 # mypy takes no assignment to a method.
-setattr(Timestamp, "to_wrapped", _to_exact_datetime)  # noqa: B010
+setattr(Timestamp, "to_wrapped", _to_wrapped)  # noqa: B010
