@@ -94,7 +94,7 @@ class View:
         self.ready = True
 
     def advance(self, bids: list[Level], asks: list[Level], sequence: int) -> bytes | None:
-        """Go on to these levels; return the update, None when nothing changed since the start."""
+        """Go on to these levels; return the update, None when nothing changed or before `start`."""
         if not self.ready:
             return None
         bids, asks = bids[: self.depth], asks[: self.depth]
