@@ -5,12 +5,14 @@ in-process server that has the same handlers and the same edge.
 """
 
 import asyncio
+import contextlib
 import gc
 import itertools
 import logging
 import secrets
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,9 +48,9 @@ from tradewire_server.engine.vocabulary import Reason
 from tradewire_server.journal.sqlite import SqliteJournal
 from tradewire_server.metrics import Metrics
 from tradewire_server.recovery import recover, write_snapshot
-from tradewire_server.sequencer import Lane, Published, Sequencer, Submission
+from tradewire_server.sequencer import Lane, NotServing, Published, Sequencer, Submission
 from tradewire_server.snapshotter import Snapshotter
-from tradewire_server.streams.hub import Hub
+from tradewire_server.streams.hub import Hub, HubBounds
 from tradewire_server.streams.market_data import MarketData
 
 logger = logging.getLogger("tradewire.app")
@@ -155,7 +157,14 @@ class Application:
             events=self.settings.snapshot_events,
             last_event=self.state.event_number,
         )
-        self.hub = Hub(replay=self.journal.read_feed, feed_range=self.journal.feed_range)
+        bounds = HubBounds()
+        self._replays = ThreadPoolExecutor(bounds.replay_threads, thread_name_prefix="replay")
+        self.hub = Hub(
+            replay=self.journal.read_feed,
+            feed_range=self.journal.feed_range,
+            bounds=bounds,
+            executor=self._replays,
+        )
         self._books = BookEncoder(self.state)
         self.market_data = MarketData(
             levels=self._books.levels,
@@ -351,10 +360,20 @@ class Application:
 
     # --- the end ----------------------------------------------------------------------------------
 
+    async def _finish_waiting(self) -> None:
+        """Let what was taken be answered while there are streams to answer on."""
+        with contextlib.suppress(NotServing):
+            while self.sequencer.queue_length:
+                await self.sequencer.settled()
+                # Now the next batch is taken.
+                await asyncio.sleep(0)
+            await self.sequencer.settled()
+
     async def drain(self) -> None:
         """End in order: refuse the new, finish what waits, tell the streams, write a snapshot."""
         await self.set_health(serving=False)
         self.sequencer.stop_accepting()
+        await self._finish_waiting()
         self.hub.close_all(Reason.SERVER_DRAINING)
         self.market_data.close_all(Reason.SERVER_DRAINING)
         grace = 0.0 if self.failure is not None else self.settings.drain_s
@@ -363,6 +382,7 @@ class Application:
         await asyncio.gather(*self._tasks)
         self.sequencer.close()
         await self.snapshotter.stop()
+        self._replays.shutdown(cancel_futures=True)
         if self.failure is None:
             await asyncio.to_thread(write_snapshot, self.journal, self.state)
         self.journal.close()
