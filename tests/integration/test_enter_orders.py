@@ -51,7 +51,7 @@ async def test_the_first_frame_may_have_commands(alice: Trader) -> None:
     call = alice.stubs.orders.EnterOrders(metadata=alice.credential.metadata)
     await call.write(frame(limit("a-1"), after_sequence=0))
     kinds = [(await read(call)).WhichOneof("event") for _ in range(2)]
-    assert sorted(kinds) == ["batch", "caught_up"]
+    assert set(kinds) == {"batch", "caught_up"}
     call.cancel()
 
 
