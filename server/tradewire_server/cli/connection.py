@@ -20,6 +20,7 @@ from tradewire_server.cli.venue_files import (
 )
 
 if TYPE_CHECKING:
+    from grpc.aio import Channel
     from tradewire_client import Client, Ed25519Key, HmacKey
 
     from tradewire_server.cli.operator import Operator
@@ -134,18 +135,27 @@ class VenueOptions:
     @asynccontextmanager
     async def client(self) -> "AsyncIterator[Client]":
         """Open a client that is signed in with the account's key."""
-        async with self._open(self._find_key()) as client:
+        async with self._open(self._find_key()) as (client, _):
             yield client
 
     @asynccontextmanager
     async def public_client(self) -> "AsyncIterator[Client]":
         """Open a client for market data, which needs no key."""
-        async with self._open(None) as client:
+        async with self._open(None) as (client, _):
             yield client
 
     @asynccontextmanager
-    async def _open(self, key: "Ed25519Key | HmacKey | None") -> "AsyncIterator[Client]":
+    async def client_and_channel(self) -> "AsyncIterator[tuple[Client, Channel]]":
+        """Open a client that is signed in, and show the channel that it uses."""
+        async with self._open(self._find_key()) as both:
+            yield both
+
+    @asynccontextmanager
+    async def _open(
+        self, key: "Ed25519Key | HmacKey | None"
+    ) -> "AsyncIterator[tuple[Client, Channel]]":
         from tradewire_client import Client, RetryPolicy, Tls
+        from tradewire_client._channel import open_channel
 
         running = None if self.grpc else RunningVenue.load(self.data_dir)
         tls = None
@@ -155,16 +165,15 @@ class VenueOptions:
                 certificate=self.client_certificate,
                 private_key=self.client_key,
             )
+        target = self.grpc or self._target(running)
+        environment = "" if running is None else running.environment
         # A person waits: rather an answer soon than one more attempt.
         patience = RetryPolicy(attempts=3, deadline=8.0)
-        async with Client(
-            self.grpc or self._target(running),
-            key=key,
-            tls=tls,
-            environment="" if running is None else running.environment,
-            retry=patience,
-        ) as client:
-            yield client
+        async with (
+            open_channel(target, tls=tls, allow_plaintext=False) as channel,
+            Client(channel=channel, key=key, environment=environment, retry=patience) as client,
+        ):
+            yield client, channel
 
     def _target(self, running: RunningVenue | None) -> str:
         return _target(self.data_dir, running.grpc if running else "", "grpc", "--grpc")

@@ -51,7 +51,7 @@ def run(
 async def _run(
     replay: Replay, venue: VenueOptions, admin: AdminOptions, *, keep: bool, quiet: bool
 ) -> Report:
-    async with venue.client() as client, admin.operator() as operator:
+    async with venue.client_and_channel() as (client, channel), admin.operator() as operator:
         await replay.prepare(client, operator)
         with Progress(
             TextColumn("{task.description}"),
@@ -65,7 +65,7 @@ async def _run(
         ) as bars:
             bar = bars.add_task(f"Replaying as {replay.symbol}", total=replay.survey.line_count)
             report = await replay.run(
-                client, progress=lambda line: bars.update(bar, completed=line)
+                client, channel, progress=lambda line: bars.update(bar, completed=line)
             )
         if not keep:
             await replay.tidy(client, operator)

@@ -13,12 +13,24 @@ from decimal import Decimal
 from heapq import nlargest, nsmallest
 from typing import NamedTuple
 
-from tradewire_client import Execution, ExecutionType, Liquidity
-from tradewire_client import Side as OrderSide
-
-from tradewire_server.cli.replay.recording import BookSeen, Level
+from tradewire_server.cli.replay.recording import BookSeen, Level, Side
 
 TOP_LEVELS = 5
+
+
+class Step(NamedTuple):
+    """An execution, as far as the mirror needs it.
+
+    `command` is the number of the command that it is the first execution of, None if it is not.
+    `traded` is price and quantity on the taker's side of a trade.
+    """
+
+    command: int | None
+    order_id: str
+    side: Side
+    price: Decimal
+    leaves: Decimal
+    traded: tuple[Decimal, Decimal] | None = None
 
 
 class Agreement(NamedTuple):
@@ -30,25 +42,13 @@ class Agreement(NamedTuple):
     top5_ask: bool
 
 
-class _Resting(NamedTuple):
-    side: OrderSide
-    price: Decimal
-    leaves: Decimal
-
-
 class BookMirror:
-    """Follows one instrument through executions; `take` every one, then `finish`."""
+    """Follows one instrument through its executions; `take` every one, then `finish`."""
 
-    def __init__(self, symbol: str, run: str) -> None:
-        """Client order ids of this replay are `run`, a hyphen and the command's number."""
-        self._symbol = symbol
-        self._prefix = f"{run}-"
+    def __init__(self) -> None:
         self._command = 0
-        self._orders: dict[str, _Resting] = {}
-        self._levels: dict[OrderSide, dict[Decimal, Decimal]] = {
-            OrderSide.BUY: {},
-            OrderSide.SELL: {},
-        }
+        self._orders: dict[str, tuple[Decimal, Decimal]] = {}
+        self._levels: dict[Side, dict[Decimal, Decimal]] = {"buy": {}, "sell": {}}
         self._expected: deque[tuple[int, BookSeen]] = deque()
         self.trades: Counter[tuple[Decimal, Decimal]] = Counter()
         self.agreements: list[Agreement] = []
@@ -57,63 +57,42 @@ class BookMirror:
         """Compare the book after a command with a recorded one, as soon as it is known."""
         self._expected.append((after_command, book))
 
-    def take(self, execution: Execution) -> None:
-        """Apply the next execution of the account."""
-        order = execution.order
-        if order.symbol != self._symbol:
-            return
-        number = self._number(execution)
-        if number is not None and number > self._command:
-            self._compare_until(number)
-            self._command = number
-        if (
-            execution.type is ExecutionType.TRADE
-            and execution.liquidity is Liquidity.TAKER
-            and execution.last_price is not None
-            and execution.last_quantity is not None
-        ):
-            self.trades[execution.last_price, execution.last_quantity] += 1
-        if order.price is not None:
-            self._set(order.order_id, _Resting(order.side, order.price, order.leaves_quantity))
+    def take(self, step: Step) -> None:
+        """Apply the next execution."""
+        if step.command is not None and step.command > self._command:
+            self._compare_before(step.command)
+            self._command = step.command
+        if step.traded is not None:
+            self.trades[step.traded] += 1
+        self._set(step)
 
     def finish(self) -> None:
         """Compare what is left: no further command was sent."""
         while self._expected:
             self._compare(self._expected.popleft()[1])
 
-    def top(self, side: OrderSide, count: int) -> list[Level]:
+    def top(self, side: Side, count: int) -> list[Level]:
         """Return the best levels of a side."""
         levels = self._levels[side]
-        best = nlargest(count, levels) if side is OrderSide.BUY else nsmallest(count, levels)
+        best = nlargest(count, levels) if side == "buy" else nsmallest(count, levels)
         return [Level(price, levels[price]) for price in best]
 
-    def _number(self, execution: Execution) -> int | None:
-        """Return the number of the command that an execution begins, None if it continues one."""
-        if execution.type in (ExecutionType.NEW, ExecutionType.REJECTED):
-            client_order_id = execution.order.client_order_id
-        else:
-            client_order_id = execution.command_client_order_id
-        number = client_order_id.removeprefix(self._prefix)
-        return int(number) if number != client_order_id and number.isdecimal() else None
-
-    def _set(self, order_id: str, now: _Resting) -> None:
-        before = self._orders.get(order_id)
-        levels = self._levels[now.side]
+    def _set(self, step: Step) -> None:
+        levels = self._levels[step.side]
+        before = self._orders.pop(step.order_id, None)
         if before is not None:
-            _add(levels, before.price, -before.leaves)
-        if now.leaves:
-            self._orders[order_id] = now
-            _add(levels, now.price, now.leaves)
-        else:
-            self._orders.pop(order_id, None)
+            _add(levels, before[0], -before[1])
+        if step.leaves:
+            self._orders[step.order_id] = (step.price, step.leaves)
+            _add(levels, step.price, step.leaves)
 
-    def _compare_until(self, number: int) -> None:
-        while self._expected and self._expected[0][0] < number:
+    def _compare_before(self, command: int) -> None:
+        while self._expected and self._expected[0][0] < command:
             self._compare(self._expected.popleft()[1])
 
     def _compare(self, book: BookSeen) -> None:
-        bids = self.top(OrderSide.BUY, TOP_LEVELS)
-        asks = self.top(OrderSide.SELL, TOP_LEVELS)
+        bids = self.top("buy", TOP_LEVELS)
+        asks = self.top("sell", TOP_LEVELS)
         self.agreements.append(
             Agreement(
                 _best(bids) == _best(book.bids),

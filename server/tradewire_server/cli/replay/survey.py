@@ -73,10 +73,12 @@ class _Past:
 
     def seeds(self) -> tuple[Seed, ...]:
         """Return the orders that rested, anonymous ones first, then by age."""
+        # Ids ascend: one above the first created order is of an order whose beginning is missing.
+        first_created = min(self.created, default=0)
         known = [
             seed
             for order, seed in sorted(self.unknown.items())
-            if seed.quantity and order not in self.ended
+            if seed.quantity and order not in self.ended and order < first_created
         ]
         if self.first_book is None:
             return tuple(known)
