@@ -55,6 +55,9 @@ from tradewire_server.streams.market_data import MarketData
 
 logger = logging.getLogger("tradewire.app")
 
+# Of the journal's connections; the hub has some, and the event loop needs one.
+READERS = 1
+
 HEALTH = "/grpc.health.v1."
 REFLECTION = "/grpc.reflection."
 CHANNELZ = "/grpc.channelz."
@@ -137,6 +140,7 @@ class Application:
         self._tasks: list[asyncio.Task[None]] = []
         self._servers: list[grpc.aio.Server] = []
         self._health = health_aio.HealthServicer()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="journal-reader")
         self._make_core()
         self._make_auth()
         self._make_api()
@@ -226,6 +230,7 @@ class Application:
             version=__version__,
             start_time_ns=self.clock_ns(),
             heartbeat_s=self.settings.heartbeat_s,
+            readers=self._readers,
         )
         self._services = Services(
             venue,
@@ -284,8 +289,12 @@ class Application:
         """
         settings = self.settings
         public, admin = self._public_server(), self._admin_server()
-        grpc_port = self._bind(public, settings.host, settings.grpc_port, "--grpc-port")
-        admin_port = self._bind(admin, "127.0.0.1", settings.admin_port, "--admin-port")
+        grpc_port = self._bind(
+            public, settings.host, settings.grpc_port, flag="--grpc-port", tls=settings.tls
+        )
+        admin_port = self._bind(
+            admin, "127.0.0.1", settings.admin_port, flag="--admin-port", tls=None
+        )
         self._tasks.append(asyncio.create_task(self.sequencer.run(), name="sequencer"))
         # Before anybody is let in: connections of the former process cannot be alive.
         await self._settle_orphans()
@@ -298,8 +307,10 @@ class Application:
         gc.freeze()
         return grpc_port, admin_port
 
-    def _bind(self, server: grpc.aio.Server, host: str, port: int, flag: str) -> int:
-        address, tls = f"{host}:{port}", self.settings.tls
+    def _bind(
+        self, server: grpc.aio.Server, host: str, port: int, *, flag: str, tls: Tls | None
+    ) -> int:
+        address = f"{host}:{port}"
         loopback = host in ("127.0.0.1", "localhost", "::1", "[::1]")
         if tls is None and not loopback and not self.settings.allow_plaintext:
             raise ListenError(
@@ -307,7 +318,7 @@ class Application:
                 "--allow-plaintext if something in front of it speaks TLS"
             )
         try:
-            if tls is not None and not loopback:
+            if tls is not None:
                 return server.add_secure_port(address, tls.credentials())
             return server.add_insecure_port(address)
         except RuntimeError as error:
@@ -385,4 +396,5 @@ class Application:
         self._replays.shutdown(cancel_futures=True)
         if self.failure is None:
             await asyncio.to_thread(write_snapshot, self.journal, self.state)
+        self._readers.shutdown(wait=True)
         self.journal.close()
