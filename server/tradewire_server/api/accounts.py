@@ -1,6 +1,5 @@
 """AccountService: balances, positions, ledger and limits of the caller's account."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 from tradewire.v1 import account_service_pb2, account_service_pb2_grpc
@@ -66,7 +65,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         self, request: account_service_pb2.ListLedgerEntriesRequest, context: Context
     ) -> Preencoded:
         venue = self._venue
-        entries, head = await asyncio.to_thread(
+        entries, head = await venue.read(
             feed_page,
             venue,
             FeedKind.LEDGER,

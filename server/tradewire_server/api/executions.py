@@ -1,6 +1,5 @@
 """ExecutionService: the account's executions in their one gapless sequence."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 from tradewire.v1 import execution_service_pb2, execution_service_pb2_grpc
@@ -29,7 +28,7 @@ class ExecutionService(execution_service_pb2_grpc.ExecutionServiceServicer):
     ) -> Preencoded:
         venue = self._venue
         account = own_account(request.account)
-        entries, head = await asyncio.to_thread(
+        entries, head = await venue.read(
             feed_page,
             venue,
             FeedKind.EXECUTIONS,

@@ -1,6 +1,5 @@
 """MarketDataService: instruments, books, trades, candles; public."""
 
-import asyncio
 import zlib
 from collections.abc import AsyncIterator
 
@@ -163,7 +162,7 @@ class MarketDataService(market_data_service_pb2_grpc.MarketDataServiceServicer):
             await self._venue.sequencer.settled()
             last = self._venue.hub.head(FeedKind.TRADES, market.instrument.symbol)
             after = max(last - size, 0)
-        entries, _ = await asyncio.to_thread(
+        entries, _ = await self._venue.read(
             feed_page, self._venue, FeedKind.TRADES, request.symbol, after=after, size=size
         )
         return entries
@@ -185,7 +184,7 @@ class MarketDataService(market_data_service_pb2_grpc.MarketDataServiceServicer):
             ticker.last_quantity = instrument.format_quantity(market.last_lots)
         await self._venue.sequencer.settled()
         minute = now_ns // MINUTE_NS
-        rows = await asyncio.to_thread(
+        rows = await self._venue.read(
             self._venue.journal.candles,
             request.symbol,
             start_minute=minute - DAY_MINUTES + 1,
@@ -217,7 +216,7 @@ class MarketDataService(market_data_service_pb2_grpc.MarketDataServiceServicer):
             end = min(end, start + size * step)
         rows: list[CandleRow] = []
         if start < end:
-            rows = await asyncio.to_thread(
+            rows = await self._venue.read(
                 self._venue.journal.candles,
                 request.symbol,
                 start_minute=max(start, 0),

@@ -1,6 +1,5 @@
 """OrderService: order entry by unary calls, and reads of orders."""
 
-import asyncio
 import heapq
 from collections.abc import AsyncIterator
 
@@ -126,9 +125,7 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
                 account.name, after_order_id=after, symbol=request.symbol or None, limit=size + 1
             )
             more, last = len(rows) > size, rows[size - 1].order_id if len(rows) > size else 0
-            orders = await asyncio.to_thread(
-                lambda: [self._read_closed(row) for row in rows[:size]]
-            )
+            orders = await venue.read(lambda: [self._read_closed(row) for row in rows[:size]])
             sequence = max([sequence, *(row.sequence for row in rows[:size])])
         else:
             chosen = heapq.nsmallest(

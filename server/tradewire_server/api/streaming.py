@@ -5,6 +5,7 @@ closing) with the same field numbers; a test holds them to it. So one piece of c
 as bytes: a batch is the stored bytes of its entries, never parsed.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -32,6 +33,7 @@ from tradewire_server.streams.subscription import Item, Overflow, Pushed, Subscr
 BATCH, SNAPSHOT, CAUGHT_UP, HEARTBEAT, CLOSING = 1, 2, 3, 4, 5
 LIFETIME_NS = 24 * 3600 * 10**9
 CHECK_NS = 10**9
+STALLED_S = 10.0
 FRAME_BYTES_MAX = 1 << 20
 PAGE_BYTES = 64 << 10
 
@@ -69,6 +71,25 @@ class StreamEnd:
             except AuthError as error:
                 return auth_error(error).status
         return None
+
+
+@contextlib.contextmanager
+def abandoned_when_stalled(subscription: Subscription) -> Iterator[None]:
+    """End the call some time after its subscription, if the client does not even read that.
+
+    A write to a client that reads nothing never returns, so the stream would never come to its last
+    message.
+    """
+    task = asyncio.current_task()
+    assert task is not None, "a stream is served by a task"
+    loop = asyncio.get_running_loop()
+    timers: list[asyncio.TimerHandle] = []
+    subscription.on_end(lambda: timers.append(loop.call_later(STALLED_S, task.cancel)))
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
 
 
 CLOSING_TEXTS = {
@@ -188,7 +209,10 @@ async def feed_messages(
     """Yield the messages of a stream until it ends. `trailer` is appended to each batch."""
     position = subscription.resume_after
     check_ns = 0
-    with end.watching(lambda reason: subscription.close(reason, at_once=True)):
+    with (
+        end.watching(lambda reason: subscription.close(reason, at_once=True)),
+        abandoned_when_stalled(subscription),
+    ):
         while True:
             items = await subscription.take(venue.heartbeat_s)
             now_ns = venue.clock_ns()

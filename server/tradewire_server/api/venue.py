@@ -2,8 +2,12 @@
 out.
 """
 
+import asyncio
+import functools
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 from google.rpc import status_pb2
 
@@ -15,6 +19,9 @@ from tradewire_server.journal.records import Journal
 from tradewire_server.sequencer import Done, Outcome, Sequencer
 from tradewire_server.streams.hub import Hub
 from tradewire_server.streams.market_data import MarketData
+
+ArgsT = ParamSpec("ArgsT")
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,19 @@ class Venue:
     environment: str
     version: str
     start_time_ns: int
+    readers: Executor
     heartbeat_s: float
+
+    async def read(
+        self, function: Callable[ArgsT, ResultT], /, *args: ArgsT.args, **kwargs: ArgsT.kwargs
+    ) -> ResultT:
+        """Run a function that reads the journal, on one of a few threads.
+
+        The journal has a bounded number of connections, and the event loop must always find one
+        free.
+        """
+        call = functools.partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self.readers, call)
 
     @property
     def journal_id(self) -> str:
