@@ -25,6 +25,7 @@ from tradewire_server.engine.events import (
     OrderRejected,
     OrderTraded,
     Withdrawn,
+    make,
 )
 from tradewire_server.engine.ledger import Balance
 from tradewire_server.engine.listener import (
@@ -61,6 +62,15 @@ from tradewire_server.engine.vocabulary import (
 # knows the others.
 LATEST_IDS_MAX = 16
 
+# Names of their own, for the reason given in `vocabulary`.
+NEW, TRADE = ExecutionType.NEW, ExecutionType.TRADE
+CANCELED, EXPIRED = ExecutionType.CANCELED, ExecutionType.EXPIRED
+FILL_PART, FILL_REST = Trigger.FILL_PART, Trigger.FILL_REST
+CANCEL, EXPIRE = Trigger.CANCEL, Trigger.EXPIRE
+MONEY_TRADED = LedgerEntryType.TRADE
+NO_LIQUIDITY = Liquidity.UNSPECIFIED
+TIME_IS_UP = Reason.EXPIRED
+
 
 def fold(state: State, event: Event, time_ns: int, listener: Listener) -> None:
     """Apply an event of a batch that happened at `time_ns`."""
@@ -85,18 +95,7 @@ def _accepted(state: State, event: OrderAccepted, time_ns: int, listener: Listen
         assert balance.held <= balance.total, f"order {order.order_id} holds more than there is"
         if order.level is not None:
             state.changed_books.add(event.symbol)
-    account.sequence += 1
-    listener.execution(
-        Execution(
-            account.name,
-            account.sequence,
-            2 * state.event_number,
-            ExecutionType.NEW,
-            order,
-            time_ns,
-            event.reason,
-        )
-    )
+    _tell(state, order, NEW, time_ns, event.reason, listener)
 
 
 def _rejected(state: State, event: OrderRejected, time_ns: int, listener: Listener) -> None:
@@ -107,18 +106,7 @@ def _rejected(state: State, event: OrderRejected, time_ns: int, listener: Listen
     order.status = OrderStatus.REJECTED
     order.reason = event.reason
     order.leaves_lots = 0
-    account.sequence += 1
-    listener.execution(
-        Execution(
-            account.name,
-            account.sequence,
-            2 * state.event_number,
-            ExecutionType.REJECTED,
-            order,
-            time_ns,
-            event.reason,
-        )
-    )
+    _tell(state, order, ExecutionType.REJECTED, time_ns, event.reason, listener)
 
 
 def _traded(state: State, event: OrderTraded, time_ns: int, listener: Listener) -> None:
@@ -126,12 +114,13 @@ def _traded(state: State, event: OrderTraded, time_ns: int, listener: Listener) 
     market, ticks, lots = maker.market, event.price_ticks, event.quantity_lots
     market.trade_count += 1
     market.last_ticks, market.last_lots = ticks, lots
-    state.changed_books.add(market.instrument.symbol)
+    state.changed_books.add(market.symbol)
     fees = state.accounts[FEES_ACCOUNT].balance(market.quote_asset)
     fees.total += event.taker_fee + event.maker_fee
     _fill(state, taker, event, event.taker_fee, TAKER, time_ns, listener)
     _fill(state, maker, event, event.maker_fee, MAKER, time_ns, listener)
-    trade = PublicTrade(market, market.trade_count, ticks, lots, taker.terms.side, time_ns)
+    side = taker.terms.side
+    trade = make(PublicTrade, (market, market.trade_count, ticks, lots, side, time_ns))
     listener.public_trade(trade)
 
 
@@ -147,60 +136,52 @@ def _fill(
     """Book one side of a trade: its order, its money, its position, its execution and ledger
     entry.
     """
-    market, account, ticks, lots = (
-        order.market,
-        order.account,
-        event.price_ticks,
-        event.quantity_lots,
-    )
-    assert lots <= order.leaves_lots, f"order {order.order_id} traded more than its leaves"
+    market, account, name = order.market, order.account, order.account.name
+    ticks, lots, trade_id = event.price_ticks, event.quantity_lots, market.trade_count
+    leaves = order.leaves_lots - lots
+    assert leaves >= 0, f"order {order.order_id} traded more than its leaves"
     changes = _settle(order, account, market, ticks, lots, fee)
-    order.leaves_lots -= lots
+    order.leaves_lots = leaves
     if order.level is not None:
         order.level.quantity_lots -= lots
     order.filled_lots += lots
     order.filled_tick_lots += ticks * lots
     order.fee += fee
-    side = order.terms.side
-    account.position(market.instrument.symbol).trade(
-        side, lots, ticks * market.quote_units_per_tick_lot, fee
-    )
-    trigger = Trigger.FILL_PART if order.leaves_lots else Trigger.FILL_REST
-    order.status = LIFE_CYCLE[order.status, trigger]
-    if not order.leaves_lots:
+    price = ticks * market.quote_units_per_tick_lot
+    account.position(market.symbol).trade(order.terms.side, lots, price, fee)
+    order.status = LIFE_CYCLE[order.status, FILL_PART if leaves else FILL_REST]
+    if not leaves:
         _release(state, order)
     account.sequence += 1
     account.ledger_sequence += 1
+    execution_id = 2 * state.event_number + (liquidity is MAKER)
     listener.execution(
-        Execution(
-            account.name,
-            account.sequence,
-            2 * state.event_number + (liquidity is MAKER),
-            ExecutionType.TRADE,
-            order,
-            time_ns,
-            NO_REASON,
-            "",
-            0,
-            lots,
-            ticks,
-            market.trade_count,
-            liquidity,
-            fee,
+        make(
+            Execution,
+            (
+                name,
+                account.sequence,
+                execution_id,
+                TRADE,
+                order,
+                time_ns,
+                NO_REASON,
+                "",
+                0,
+                lots,
+                ticks,
+                trade_id,
+                liquidity,
+                fee,
+                None,
+            ),
         )
     )
+    number, order_id = account.ledger_sequence, order.order_id
     listener.ledger_entry(
-        LedgerEntry(
-            account.name,
-            account.ledger_sequence,
-            LedgerEntryType.TRADE,
-            time_ns,
-            changes,
-            "",
-            market,
-            market.trade_count,
-            order.order_id,
-            fee,
+        make(
+            LedgerEntry,
+            (name, number, MONEY_TRADED, time_ns, changes, "", market, trade_id, order_id, fee),
         )
     )
 
@@ -211,25 +192,25 @@ def _settle(
     """Move base against quote and the fee, and free what the order held for it."""
     base, quote = account.balance(market.base_asset), account.balance(market.quote_asset)
     base_amount = lots * market.base_units_per_lot
-    notional = ticks * lots * market.quote_units_per_tick_lot
-    holds = order.terms.type is LIMIT
-    if order.terms.side is BUY:
+    unit, terms = market.quote_units_per_tick_lot, order.terms
+    notional = ticks * lots * unit
+    if terms.side is BUY:
         base_change, quote_change = base_amount, -notional - fee
-        if holds:
+        if terms.type is LIMIT:
             fee_freed = min(fee, order.fee_hold)
             order.fee_hold -= fee_freed
-            quote.held -= order.price_ticks * lots * market.quote_units_per_tick_lot + fee_freed
+            quote.held -= order.price_ticks * lots * unit + fee_freed
     else:
         base_change, quote_change = -base_amount, notional - fee
-        if holds:
+        if terms.type is LIMIT:
             base.held -= base_amount
     base.total += base_change
     quote.total += quote_change
-    assert _sound(base), f"order {order.order_id} sold more than there is"
-    assert _sound(quote), f"order {order.order_id} spent more than there is"
+    assert 0 <= base.held <= base.total, f"order {order.order_id} sold more than there is"
+    assert 0 <= quote.held <= quote.total, f"order {order.order_id} spent more than there is"
     return (
-        LedgerChange(market.base_asset, base_change, base.total),
-        LedgerChange(market.quote_asset, quote_change, quote.total),
+        make(LedgerChange, (market.base_asset, base_change, base.total)),
+        make(LedgerChange, (market.quote_asset, quote_change, quote.total)),
     )
 
 
@@ -260,19 +241,15 @@ def _amended(state: State, event: OrderAmended, time_ns: int, listener: Listener
     order.status = LIFE_CYCLE[order.status, Trigger.AMEND]
     _remember_id(order, event.client_order_id)
     state.changed_books.add(order.terms.symbol)
-    account.sequence += 1
-    listener.execution(
-        Execution(
-            account.name,
-            account.sequence,
-            2 * state.event_number,
-            ExecutionType.REPLACED,
-            order,
-            time_ns,
-            event.reason,
-            event.client_order_id,
-            priority_kept=event.priority_kept,
-        )
+    _tell(
+        state,
+        order,
+        ExecutionType.REPLACED,
+        time_ns,
+        event.reason,
+        listener,
+        event.client_order_id,
+        priority_kept=event.priority_kept,
     )
 
 
@@ -298,45 +275,36 @@ def _reduced(state: State, event: OrderReduced, time_ns: int, listener: Listener
     account.balance(asset).held += order.hold()[1] - before
     order.status = LIFE_CYCLE[order.status, Trigger.REDUCE]
     state.changed_books.add(order.terms.symbol)
-    account.sequence += 1
-    listener.execution(
-        Execution(
-            account.name,
-            account.sequence,
-            2 * state.event_number,
-            ExecutionType.RESTATED,
-            order,
-            time_ns,
-            event.reason,
-            "",
-            event.counter_order_id,
-        )
+    _tell(
+        state,
+        order,
+        ExecutionType.RESTATED,
+        time_ns,
+        event.reason,
+        listener,
+        "",
+        event.counter_order_id,
     )
 
 
 def _canceled(state: State, event: OrderCanceled, time_ns: int, listener: Listener) -> None:
     order = state.orders[event.order_id]
-    account = order.account
-    expired = event.reason is Reason.EXPIRED
-    order.status = LIFE_CYCLE[order.status, Trigger.EXPIRE if expired else Trigger.CANCEL]
+    expired = event.reason is TIME_IS_UP
+    order.status = LIFE_CYCLE[order.status, EXPIRE if expired else CANCEL]
     order.reason = event.reason
     if order.level is not None:
         state.changed_books.add(order.terms.symbol)
     _release(state, order)
     order.leaves_lots = 0
-    account.sequence += 1
-    listener.execution(
-        Execution(
-            account.name,
-            account.sequence,
-            2 * state.event_number,
-            ExecutionType.EXPIRED if expired else ExecutionType.CANCELED,
-            order,
-            time_ns,
-            event.reason,
-            event.client_order_id,
-            event.counter_order_id,
-        )
+    _tell(
+        state,
+        order,
+        EXPIRED if expired else CANCELED,
+        time_ns,
+        event.reason,
+        listener,
+        event.client_order_id,
+        event.counter_order_id,
     )
 
 
@@ -348,6 +316,45 @@ def _release(state: State, order: Order) -> None:
         balance.held -= amount
         assert balance.held >= 0, f"order {order.order_id} freed more than was held"
     remove_order(state, order)
+
+
+def _tell(
+    state: State,
+    order: Order,
+    execution_type: ExecutionType,
+    time_ns: int,
+    reason: Reason,
+    listener: Listener,
+    client_order_id: str = "",
+    counter_order_id: int = 0,
+    *,
+    priority_kept: bool | None = None,
+) -> None:
+    """Tell of a step that is no trade, with the next sequence of the account."""
+    account = order.account
+    account.sequence += 1
+    listener.execution(
+        make(
+            Execution,
+            (
+                account.name,
+                account.sequence,
+                2 * state.event_number,
+                execution_type,
+                order,
+                time_ns,
+                reason,
+                client_order_id,
+                counter_order_id,
+                0,
+                0,
+                0,
+                NO_LIQUIDITY,
+                0,
+                priority_kept,
+            ),
+        )
+    )
 
 
 # --- accounts and instruments ---------------------------------------------------------------------

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from tradewire_server.engine.state import AccountState, Market
 
 
-class Trigger(enum.Enum):
+class Trigger(enum.IntEnum):
     """What can happen to an order."""
 
-    FILL_PART = "fill part"
-    FILL_REST = "fill rest"
-    AMEND = "amend"
-    REDUCE = "reduce"
-    CANCEL = "cancel"
-    EXPIRE = "expire"
+    FILL_PART = enum.auto()
+    FILL_REST = enum.auto()
+    AMEND = enum.auto()
+    REDUCE = enum.auto()
+    CANCEL = enum.auto()
+    EXPIRE = enum.auto()
 
 
 _NEW, _PARTIAL = OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED
@@ -93,7 +93,7 @@ class Order:
         self.filled_tick_lots = 0
         self.fee = 0
         self.fee_hold = terms.fee_hold
-        self.status = OrderStatus.NEW
+        self.status = _NEW
         self.reason = NO_REASON
         self.priority = terms.order_id
         self.level: Level | None = None

@@ -110,11 +110,13 @@ class Market:
         "quantity_texts",
         "quote_asset",
         "quote_units_per_tick_lot",
+        "symbol",
         "trade_count",
     )
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
+        self.symbol = instrument.symbol
         self.base_asset = instrument.base_asset
         self.quote_asset = instrument.quote_asset
         self.base_units_per_lot = instrument.base_units_per_lot
