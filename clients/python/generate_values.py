@@ -3,11 +3,13 @@ client.
 
     python clients/python/generate_values.py            write
     python clients/python/generate_values.py --check    change nothing, fail if the file is stale
- The messages in `_gen` are made for the wire: decimals are text, times lose their nanoseconds, and
+
+The messages in `_gen` are made for the wire: decimals are text, times lose their nanoseconds, and
 everything can be changed. A value is the same message made for people: frozen, decimals as
 `Decimal`, times as aware datetimes beside the exact nanoseconds. Nothing of it is written by hand,
 so nothing can drift: names, comments and types come from the descriptor set that `make gen` writes.
- The contract does not say which strings are decimals, so the fields are listed here by name, and
+
+The contract does not say which strings are decimals, so the fields are listed here by name, and
 the ones that are text, too: a new field in neither list stops the generator until somebody has
 decided.
 """

@@ -1,9 +1,11 @@
 """A copy of an order book, kept from a snapshot and its updates, and checked at each step.
- Pure: no stream, no clock. Every update names the state it continues, and carries the CRC32 of the
+
+Pure: no stream, no clock. Every update names the state it continues, and carries the CRC32 of the
 state it leads to, over the text `price:quantity` of bid 1, ask 1, bid 2, ask 2, ... of the best ten
 levels, joined by `|`. The text is that of the message, so levels are kept as they came and compared
 as decimals.
- The checksum covers ten levels whatever depth was asked for; so a copy has at least ten
+
+The checksum covers ten levels whatever depth was asked for; so a copy has at least ten
 (`DEPTH_MIN`).
 """
 

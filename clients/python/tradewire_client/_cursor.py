@@ -1,5 +1,6 @@
 """The place in a numbered sequence: what came last, and whether what comes next continues it.
- Executions and ledger entries of an account are numbered 1, 2, 3, ... without a gap, across
+
+Executions and ledger entries of an account are numbered 1, 2, 3, ... without a gap, across
 disconnects and restarts of the venue. That promise is worth something only if somebody checks it,
 so each number that arrives passes through here, whichever stream it came with.
 """

@@ -1,5 +1,6 @@
 """Decimals between people and the wire, where they are text; a float never gets in.
- A float is refused even where it looks exact: `0.1 + 0.2` does too. Text goes out as it was given,
+
+A float is refused even where it looks exact: `0.1 + 0.2` does too. Text goes out as it was given,
 so that a retry has equal content and an error names what the caller wrote.
 """
 

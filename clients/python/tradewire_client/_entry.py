@@ -1,10 +1,12 @@
 """Order entry as a stream: many commands in few frames, and the account's executions beside the
 results.
- One task owns the connection: it opens the stream, reads it, and opens it again when it is lost.
+
+One task owns the connection: it opens the stream, reads it, and opens it again when it is lost.
 Beside it a writer sends whatever has gathered: a loop that places a hundred orders without awaiting
 anything makes one frame of them. Commands live in `_pipeline`, executions in `_feed`; both are told
 what happened, and never wait.
- Nothing is sent before the place in the sequence of executions is known. Otherwise an order placed
+
+Nothing is sent before the place in the sequence of executions is known. Otherwise an order placed
 just before the first disconnect could leave executions that no stream would ever show.
 """
 
@@ -320,6 +322,8 @@ class OrderEntry(OrderCommands["Future[OrderAnswer]", "Future[CanceledOrders]"])
         with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
             while True:
                 frame = self._pipeline.next_frame(self._plumbing.world.monotonic())
+                # Commands may have been given up instead of sent.
+                self._progress.set()
                 if frame is None:
                     self._work.clear()
                     await self._work.wait()

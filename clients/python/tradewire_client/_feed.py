@@ -1,6 +1,7 @@
 """The executions of an order entry stream, for a reader who may be slower than the stream, or
 absent.
- The stream also carries the results of commands, so nothing may hold it up. But nothing may be
+
+The stream also carries the results of commands, so nothing may hold it up. But nothing may be
 skipped either. So a bounded number of executions is held; beyond that they are let go, and fetched
 again by their numbers when the reader gets there. From the outside it is one sequence without a
 gap.

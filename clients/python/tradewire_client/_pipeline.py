@@ -1,6 +1,7 @@
 """The commands of an order entry stream from submission to result: pure, without a stream and
 without a clock.
- Theory of operation. A command is in one of two places: *unsent*, in the order of submission, or
+
+Theory of operation. A command is in one of two places: *unsent*, in the order of submission, or
 *in flight*, under the number that the stream gives it. `next_frame` moves commands from the first
 to the second, `take` resolves one of the second, and `interrupted` moves all of the second back to
 the front of the first when the stream is lost.

@@ -7,7 +7,8 @@ The token is renewed in one place and by one task at a time, however many calls 
 - A call that finds none, or one that has ended, waits for the renewal.
 - A token that the venue no longer takes is forgotten, but only if it is still the one that was
   refused.
- The clock of this machine may be wrong. Its offset is measured with GetServerTime, at the first
+
+The clock of this machine may be wrong. Its offset is measured with GetServerTime, at the first
 sign-in if the environment's name is not known anyway, and whenever the venue says that a timestamp
 is outside its window. Nothing else uses the wall clock: how long a token lives is counted on the
 monotonic one.

@@ -7,7 +7,8 @@ A session is opened by a signature over five lines, with no line feed at the end
     <timestamp>         milliseconds since the epoch, by the venue's clock
     <nonce>             16 to 64 of A-Z a-z 0-9 _ -, never used before
     SESSION
- Ed25519 is the one to use: the venue knows the public half only. An HMAC secret is the text as it
+
+Ed25519 is the one to use: the venue knows the public half only. An HMAC secret is the text as it
 was shown, prefix included, and both sides hold it. Signatures are base64url without padding.
 """
 

@@ -1,6 +1,6 @@
-"""Times: nanoseconds since the epoch where they must be exact, aware datetimes where people read
-them.
- betterproto2 hands a Timestamp on as a datetime, which ends at microseconds, while the venue's
+"""Times: nanoseconds where they must be exact, aware datetimes where people read them.
+
+betterproto2 hands a Timestamp on as a datetime, which ends at microseconds, while the venue's
 clock counts nanoseconds. So the private copy of Timestamp in `_gen` is taught to return a datetime
 that remembers them; values read the number and never show that class.
 """

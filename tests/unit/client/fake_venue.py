@@ -1,5 +1,6 @@
 """A venue made of scripts: a real gRPC server whose methods do what a test says.
- Every method of the contract is served. A test gives a handler per method name: a function of the
+
+Every method of the contract is served. A test gives a handler per method name: a function of the
 request and the context that returns a response or raises a `Fault`, or for streams an asynchronous
 generator. Signing in works without a script. What came in is kept in `calls`.
 """

@@ -54,6 +54,8 @@ class Desk:
         self.streams = 0
         self.commands = 0
         self.answer_with: Any = None
+        self.arrived = asyncio.Event()
+        self.reopened = asyncio.Event()
         self.hold = asyncio.Event()
         self.hold.set()
         self.journal_id = JOURNAL
@@ -75,6 +77,8 @@ class Desk:
 
     async def enter(self, requests: Any, context: Any) -> AsyncIterator[Any]:
         self.streams += 1
+        if self.streams > 1:
+            self.reopened.set()
         iterator = aiter(requests)
         settings = await anext(iterator)
         self.settings.append(settings)
@@ -84,6 +88,7 @@ class Desk:
             number = 0
             async for frame in iterator:
                 self.frames.append(len(frame.commands))
+                self.arrived.set()
                 await self.hold.wait()
                 for command in frame.commands:
                     number += 1
@@ -301,7 +306,7 @@ async def test_the_number_of_commands_in_flight_is_bounded_and_can_be_waited_for
         with pytest.raises(tw.TooManyPending):
             entry.place(**LIMIT)
         room = asyncio.create_task(entry.drain())
-        await asyncio.sleep(0.01)
+        await desk.arrived.wait()
         assert not room.done()
         desk.hold.set()
         await asyncio.wait_for(room, 5)
@@ -335,7 +340,7 @@ async def test_leaving_with_an_error_does_not_wait() -> None:
         entry = client.orders.enter()
         await entry.__aenter__()
         future = entry.place(**LIMIT)
-        await asyncio.sleep(0.01)
+        await desk.arrived.wait()
         await entry.__aexit__(ValueError, ValueError(), None)
         with pytest.raises(tw.UnknownOutcome):
             future.result()
@@ -366,8 +371,9 @@ async def test_a_revoked_key_ends_the_stream_and_says_what_is_known() -> None:
         await entry.place(**LIMIT)
         venue.on(CreateSession=lambda request, context: _raise(fault("KEY_REVOKED")))
         desk.hold.clear()
+        desk.arrived.clear()
         sent = entry.place(**LIMIT)
-        await asyncio.sleep(0.02)
+        await desk.arrived.wait()
         client.session.invalidate(client.session._token.metadata)
         await venue.stop()
         await venue.start()
@@ -402,8 +408,7 @@ async def test_a_silent_stream_is_replaced() -> None:
     desk = Desk()
     streams = tw.StreamPolicy(quiet=0.05, initial_backoff=0.001)
     async with served(desk, streams=streams) as (_, client), client.orders.enter() as entry:
-        await asyncio.sleep(0.2)
-        assert desk.streams > 1
+        await asyncio.wait_for(desk.reopened.wait(), 10)
         await asyncio.wait_for(entry.place(**LIMIT), 10)
 
 
@@ -454,7 +459,7 @@ async def test_a_future_that_is_canceled_does_not_disturb_the_others() -> None:
         unsent.cancel()
         desk.hold.clear()
         sent = entry.place(**LIMIT, client_order_id="sent")
-        await asyncio.sleep(0.02)
+        await desk.arrived.wait()
         sent.cancel()
         last = entry.place(**LIMIT, client_order_id="last")
         desk.hold.set()

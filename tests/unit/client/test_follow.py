@@ -369,23 +369,29 @@ async def test_a_closed_stream_stops() -> None:
 async def test_closing_from_another_task_ends_a_waiting_reader() -> None:
     async with served(Journal()) as (_, client):
         stream = client.executions.follow(after_sequence=7)
-        reader = asyncio.create_task(_collect(stream))
-        await asyncio.sleep(0.02)
+        seen, both = list[int](), asyncio.Event()
+        reader = asyncio.create_task(_collect(stream, seen, both))
+        await both.wait()
         await stream.aclose()
-        assert await asyncio.wait_for(reader, 5) == [8, 9]
+        await asyncio.wait_for(reader, 5)
+        assert seen == [8, 9]
 
 
 async def test_closing_the_client_ends_a_waiting_reader() -> None:
     async with served(Journal()) as (_, client):
-        reader = asyncio.create_task(_collect(client.executions.follow(after_sequence=7)))
-        await asyncio.sleep(0.02)
+        stream = client.executions.follow(after_sequence=7)
+        seen, both = list[int](), asyncio.Event()
+        reader = asyncio.create_task(_collect(stream, seen, both))
+        await both.wait()
         await client.close()
-        assert await asyncio.wait_for(reader, 5) == [8, 9]
+        await asyncio.wait_for(reader, 5)
+        assert seen == [8, 9]
 
 
 async def test_two_readers_of_one_stream_are_refused() -> None:
     async with served(Journal()) as (_, client):
-        stream = client.executions.follow(after_sequence=9)
+        stream = client.executions.follow(after_sequence=7)
+        await read(stream, 2)
         first = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
         with pytest.raises(RuntimeError, match="one task at a time"):
@@ -395,8 +401,11 @@ async def test_two_readers_of_one_stream_are_refused() -> None:
             await first
 
 
-async def _collect(stream: Any) -> Any:
-    return [item.sequence async for item in stream]
+async def _collect(stream: Any, seen: list[int], both: asyncio.Event) -> None:
+    async for item in stream:
+        seen.append(item.sequence)
+        if len(seen) == 2:
+            both.set()
 
 
 async def test_a_time_out_around_the_next_item_does_not_cost_the_stream() -> None:

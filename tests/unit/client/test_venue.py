@@ -177,3 +177,16 @@ async def test_a_revoked_key_ends_what_it_opened(tmp_path: Path) -> None:
             await client.keys.revoke(key.api_key)
             with pytest.raises(tw.AuthenticationError):
                 await waiting
+
+
+async def test_an_unknown_outcome_can_be_asked_for_with_the_id_of_any_command(
+    tmp_path: Path,
+) -> None:
+    async with running_venue(tmp_path) as address, client_of(tmp_path, "maker", address) as client:
+        placed = await client.orders.place(**LIMIT, client_order_id="p")
+        await client.orders.amend(placed.order_id, price="99", client_order_id="a")
+        await client.orders.cancel(placed.order_id, client_order_id="c")
+        for name in ("p", "a", "c"):
+            assert (await client.orders.get(client_order_id=name)).order_id == placed.order_id
+        with pytest.raises(tw.NotFound):
+            await client.orders.get(client_order_id="never-sent")
