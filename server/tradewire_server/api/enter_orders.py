@@ -119,11 +119,9 @@ class OrderEntry:
         reader = asyncio.create_task(connection.read(first, requests))
 
         def end() -> None:
-            # Also while the client reads nothing, so that the loop below cannot come to its end.
             reader.cancel()
             connection.disconnected()
 
-        subscription.on_end(end)
         try:
             for message in before:
                 yield message
@@ -132,6 +130,7 @@ class OrderEntry:
                 subscription,
                 StreamEnd(self._admission, call),
                 trailer=connection.rate_limit,
+                on_end=end,
             ):
                 yield message
         finally:

@@ -231,8 +231,11 @@ class MarketDataService(market_data_service_pb2_grpc.MarketDataServiceServicer):
         self, request: market_data_service_pb2.StreamMarketDataRequest, context: Context
     ) -> AsyncIterator[Preencoded]:
         venue = self._venue
-        for symbol in request.symbols:
-            self._market(symbol)
+        for index, symbol in enumerate(request.symbols):
+            self._market(symbol, field=f"symbols[{index}]")
+        if request.without_book and request.without_trades:
+            text = "without_book and without_trades leave nothing to send"
+            raise make_error(Reason.FIELDS_CONFLICT, text, field="without_trades")
         await venue.sequencer.settled()
         try:
             subscription = venue.market_data.subscribe(
@@ -269,11 +272,11 @@ class MarketDataService(market_data_service_pb2_grpc.MarketDataServiceServicer):
             return caught_up(self._venue, item.as_of)
         return closing_for(item.reason, 0)
 
-    def _market(self, symbol: str) -> Market:
+    def _market(self, symbol: str, *, field: str = "symbol") -> Market:
         market = self._venue.state.markets.get(symbol)
         if market is None:
             raise make_error(
-                Reason.INSTRUMENT_NOT_FOUND, f"there is no instrument {symbol}", field="symbol"
+                Reason.INSTRUMENT_NOT_FOUND, f"there is no instrument {symbol}", field=field
             )
         return market
 

@@ -73,9 +73,17 @@ class StreamEnd:
         return None
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 @contextlib.contextmanager
-def abandoned_when_stalled(subscription: Subscription) -> Iterator[None]:
+def abandoned_when_stalled(
+    subscription: Subscription, *, on_end: Callable[[], None] = nothing
+) -> Iterator[None]:
     """End the call some time after its subscription, if the client does not even read that.
+
+    `on_end` is called at the end of the subscription, whether the client reads or not.
 
     A write to a client that reads nothing never returns, so the stream would never come to its last
     message.
@@ -84,7 +92,12 @@ def abandoned_when_stalled(subscription: Subscription) -> Iterator[None]:
     assert task is not None, "a stream is served by a task"
     loop = asyncio.get_running_loop()
     timers: list[asyncio.TimerHandle] = []
-    subscription.on_end(lambda: timers.append(loop.call_later(STALLED_S, task.cancel)))
+
+    def ended() -> None:
+        timers.append(loop.call_later(STALLED_S, task.cancel))
+        on_end()
+
+    subscription.on_end(ended)
     try:
         yield
     finally:
@@ -127,12 +140,12 @@ def heartbeat(venue: Venue, sequence: int) -> bytes:
     return embed(HEARTBEAT, message.SerializeToString())
 
 
-def out_of_range(error: OutOfRange) -> Any:
-    """Return the error of a sequence that is not there."""
+def out_of_range(error: OutOfRange, *, field: str = "after_sequence") -> Any:
+    """Return the error of a number that is not there."""
     return make_error(
         Reason.SEQUENCE_OUT_OF_RANGE,
-        f"after_sequence must be between {error.first - 1} and {error.last}",
-        field="after_sequence",
+        f"{field} must be between {error.first - 1} and {error.last}",
+        field=field,
         metadata={"first_available": str(error.first), "last_available": str(error.last)},
     )
 
@@ -173,7 +186,8 @@ def feed_page(
     """
     first, last = venue.journal.feed_range(kind, key)
     if not first - 1 <= after <= last:
-        raise out_of_range(OutOfRange(first, last))
+        field = "after_trade_id" if kind is FeedKind.TRADES else "after_sequence"
+        raise out_of_range(OutOfRange(first, last), field=field)
     entries: list[bytes] = []
     position = after
     while len(entries) < size and position < last:
@@ -205,13 +219,16 @@ async def feed_messages(
     end: StreamEnd,
     *,
     trailer: Callable[[], bytes] = bytes,
+    on_end: Callable[[], None] = nothing,
 ) -> AsyncIterator[bytes]:
-    """Yield the messages of a stream until it ends. `trailer` is appended to each batch."""
+    """Yield the messages of a stream until it ends. `trailer` is appended to each batch; `on_end`
+    is called when nothing more will come, also while the client reads nothing.
+    """
     position = subscription.resume_after
     check_ns = 0
     with (
         end.watching(lambda reason: subscription.close(reason, at_once=True)),
-        abandoned_when_stalled(subscription),
+        abandoned_when_stalled(subscription, on_end=on_end),
     ):
         while True:
             items = await subscription.take(venue.heartbeat_s)
