@@ -107,31 +107,33 @@ def decide(state: State, command: Command, now_ns: int) -> Events | Refused:
 
 
 def _place(state: State, command: PlaceOrder, now_ns: int) -> Events | Refused:
-    market = state.markets.get(command.symbol)
+    name, client_order_id, symbol, side, order_type, time_in_force = command[:6]
+    quantity, quote_quantity, price, _, post_only, prevention, connection = command[6:]
+    market = state.markets.get(symbol)
     if market is None:
-        return _no_instrument(command.symbol)
-    account = state.accounts.get(command.account)
+        return _no_instrument(symbol)
+    account = state.accounts.get(name)
     if account is None:
-        return _no_account(command.account)
-    if command.client_order_id in account.client_order_ids:
-        return _id_reused(command.client_order_id)
+        return _no_account(name)
+    if client_order_id in account.client_order_ids:
+        return _id_reused(client_order_id)
     conflict = _conflict(command)
     if conflict is not None:
         return conflict
     instrument = market.instrument
-    ticks = lots = quote_amount = 0
-    if command.price:
-        price = market.parse_price(command.price)
-        if isinstance(price, Reason):
-            return _bad_number(instrument, price, "price")
-        ticks = price
-    if command.quantity:
-        quantity = market.parse_quantity(command.quantity)
-        if isinstance(quantity, Reason):
-            return _bad_number(instrument, quantity, "quantity")
-        lots = quantity
+    ticks: int | Reason = 0
+    lots: int | Reason = 0
+    quote_amount = 0
+    if price:
+        ticks = market.parse_price(price)
+        if isinstance(ticks, Reason):
+            return _bad_number(instrument, ticks, "price")
+    if quantity:
+        lots = market.parse_quantity(quantity)
+        if isinstance(lots, Reason):
+            return _bad_number(instrument, lots, "quantity")
     else:
-        units = parse_decimal(command.quote_quantity, instrument.quote_precision)
+        units = parse_decimal(quote_quantity, instrument.quote_precision)
         if units is None:
             return Refused(
                 Reason.FIELD_INVALID,
@@ -141,7 +143,7 @@ def _place(state: State, command: PlaceOrder, now_ns: int) -> Events | Refused:
         quote_amount = units
     notional = quote_amount or ticks * lots * market.quote_units_per_tick_lot
     # The notional of a market order by quantity is not known before it trades.
-    if (ticks or command.quote_quantity) and not instrument.notional_fits(notional):
+    if (ticks or quote_quantity) and not instrument.notional_fits(notional):
         return _bad_notional(instrument, "price" if ticks else "quote_quantity")
     expire_time_ns = _expire_time(command, now_ns)
     if expire_time_ns < 0:
@@ -155,19 +157,19 @@ def _place(state: State, command: PlaceOrder, now_ns: int) -> Events | Refused:
         OrderAccepted,
         (
             order_id,
-            command.account,
-            command.client_order_id,
-            command.symbol,
-            command.side,
-            command.type,
-            command.time_in_force,
+            name,
+            client_order_id,
+            symbol,
+            side,
+            order_type,
+            time_in_force,
             ticks,
             lots,
             quote_amount,
             expire_time_ns,
-            command.post_only,
-            command.self_trade_prevention,
-            command.connection,
+            post_only,
+            prevention,
+            connection,
             account.maker_rate,
             account.taker_rate,
             0,
@@ -274,8 +276,10 @@ def _priced(market: Market, terms: OrderAccepted, ticks: int, lots: int) -> tupl
     instrument, last_ticks = market.instrument, market.last_ticks
     if not instrument.within_band(ticks, last_ticks):
         return Reason.PRICE_OUT_OF_BAND, ticks
+    if not terms.post_only:
+        return NO_REASON, ticks
     opposite = market.book.opposite(terms.side)
-    if not terms.post_only or not _crosses(opposite, ticks):
+    if not _crosses(opposite, ticks):
         return NO_REASON, ticks
     behind = opposite.best_ticks() + opposite.sign
     notional = behind * lots * market.quote_units_per_tick_lot
@@ -302,7 +306,8 @@ def _walk(
     opposite = market.book.opposite(terms.side)
     if not _crosses(opposite, ticks):
         return None
-    incoming = Incoming(account, ticks * opposite.sign, lots, 0, terms.self_trade_prevention)
+    fields = (account, ticks * opposite.sign, lots, 0, terms.self_trade_prevention)
+    incoming = make(Incoming, fields)
     return match(incoming, opposite, market.quote_units_per_tick_lot)
 
 
@@ -411,7 +416,8 @@ def _append_steps(
             elif fee_hold >= 0:
                 taker_fee = min(taker_fee, fee_hold)
                 fee_hold -= taker_fee
-            events.append(OrderTraded(order_id, maker.order_id, ticks, lots, taker_fee, maker_fee))
+            fields = (order_id, maker.order_id, ticks, lots, taker_fee, maker_fee)
+            events.append(make(OrderTraded, fields))
         elif lots:
             events.append(OrderReduced(maker.order_id, lots, order_id, SELF_TRADE_PREVENTED))
             events.append(OrderReduced(order_id, lots, maker.order_id, SELF_TRADE_PREVENTED))

@@ -8,6 +8,7 @@ order's self-trade prevention mode decides what happens when it meets its own ac
 from typing import NamedTuple
 
 from tradewire_server.engine.book import BookSide
+from tradewire_server.engine.events import make
 from tradewire_server.engine.order import Order
 from tradewire_server.engine.state import AccountState
 from tradewire_server.engine.vocabulary import (
@@ -98,10 +99,10 @@ def match(incoming: Incoming, side: BookSide, quote_units_per_tick_lot: int) -> 
                         stopped = SELF_TRADE_PREVENTED
                         break
             else:
-                steps.append(Fill(maker, take))
+                steps.append(make(Fill, (maker, take)))
                 filled += take
                 # Who does not take all of a resting order wants, or can afford, no more.
                 lots = lots - take if take == maker.leaves_lots else 0
                 quote_units -= take * lot_cost
             maker = maker.next
-    return Match(steps, filled, lots, prevented, quote_units, stopped, counter)
+    return make(Match, (steps, filled, lots, prevented, quote_units, stopped, counter))
