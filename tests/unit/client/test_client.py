@@ -1,5 +1,6 @@
 """The client as a whole: it covers the contract, finds the demo venue, closes what it opened."""
 
+import asyncio
 import inspect
 import json
 from pathlib import Path
@@ -91,6 +92,44 @@ async def test_a_client_that_cannot_sign_in_closes_its_channel() -> None:
             await client.__aenter__()
         with pytest.raises(tw.ClientClosed):
             await client.market.ticker("BTC-USD")
+
+
+async def test_closing_during_a_call_is_told_as_what_it_means() -> None:
+    arrived = asyncio.Event()
+
+    async def hang(request: Any, context: Any) -> None:
+        arrived.set()
+        await asyncio.Event().wait()
+
+    async with FakeVenue() as venue:
+        venue.on(PlaceOrder=hang, GetAccount=hang)
+        calls: list[tuple[Any, type[Exception]]] = [
+            (lambda client: client.account.get(), tw.ClientClosed),
+            (lambda client: client.orders.place(**ARGUMENTS["orders.place"]), tw.UnknownOutcome),
+        ]
+        for call, expected in calls:
+            arrived.clear()
+            client = await venue.client().__aenter__()
+            waiting = asyncio.create_task(call(client))
+            await arrived.wait()
+            await client.close()
+            with pytest.raises(expected):
+                await waiting
+
+
+async def test_a_call_whose_task_is_canceled_is_canceled() -> None:
+    arrived = asyncio.Event()
+
+    async def hang(request: Any, context: Any) -> None:
+        arrived.set()
+        await asyncio.Event().wait()
+
+    async with FakeVenue() as venue, venue.on(GetAccount=hang).client() as client:
+        waiting = asyncio.create_task(client.account.get())
+        await arrived.wait()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
 
 
 class Recorder:
