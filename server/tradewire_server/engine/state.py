@@ -284,16 +284,26 @@ def _load_account(state: State, fields: list[Any]) -> None:
     state.accounts[account.name] = account
 
 
-def _load_order(state: State, fields: list[Any]) -> Order:
-    terms = OrderAccepted(*fields[0])
-    terms = terms._replace(
-        side=Side(terms.side),
-        type=OrderType(terms.type),
-        time_in_force=TimeInForce(terms.time_in_force),
-        post_only=PostOnly(terms.post_only),
-        self_trade_prevention=SelfTradePrevention(terms.self_trade_prevention),
-        reason=Reason(terms.reason),
+# Where the terms of an order hold members of enumerations, and these by their numbers. A snapshot
+# may hold a million orders.
+_MEMBERS = [
+    (OrderAccepted._fields.index(name), {member.value: member for member in words})
+    for name, words in (
+        ("side", Side),
+        ("type", OrderType),
+        ("time_in_force", TimeInForce),
+        ("post_only", PostOnly),
+        ("self_trade_prevention", SelfTradePrevention),
+        ("reason", Reason),
     )
+]
+
+
+def _load_order(state: State, fields: list[Any]) -> Order:
+    values = list(fields[0])
+    for position, members in _MEMBERS:
+        values[position] = members[values[position]]
+    terms = OrderAccepted(*values)
     order = Order(terms, state.accounts[terms.account], state.markets[terms.symbol], fields[1])
     order.client_order_ids = tuple(fields[2])
     (
