@@ -2,9 +2,10 @@
 
 import sys
 
-from tests.bench import engine, orders
+from tests.bench.engine import main as engine_main
+from tests.bench.orders import main as orders_main
 
-BENCHES = {"engine": engine.main, "orders": orders.main}
+BENCHES = {"engine": engine_main, "orders": orders_main}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or BENCHES:
