@@ -26,10 +26,11 @@ from tradewire_server.engine.commands import (
     Refused,
 )
 from tradewire_server.engine.decide import decide
+from tradewire_server.engine.events import Event
 from tradewire_server.engine.fold import fold
 from tradewire_server.engine.instrument import Instrument
 from tradewire_server.engine.listener import Listener
-from tradewire_server.engine.state import State
+from tradewire_server.engine.state import State, dump_state, load_state
 from tradewire_server.engine.vocabulary import OrderType, Side, TimeInForce
 
 OPERATIONS = 20_000
@@ -237,6 +238,41 @@ def _best(case: Case, *, collect: bool) -> tuple[float, float]:
     return OPERATIONS / engine, OPERATIONS / bare
 
 
+def _recovery(case: Case) -> float:
+    """Return events per second of a fold to which nobody listens, as at recovery."""
+    commands = [_command(step) for part in case for step in part]
+    state, events = _new_state(), list[Event]()
+    for command in commands:
+        answer = decide(state, command, NOW_NS)
+        assert not isinstance(answer, Refused), answer
+        events += answer
+        _fold_all(state, answer)
+    seconds = []
+    for _ in range(ROUNDS):
+        state = _new_state()
+        begin = time.process_time()
+        _fold_all(state, events)
+        seconds.append(time.process_time() - begin)
+    return len(events) / min(seconds)
+
+
+def _fold_all(state: State, events: Sequence[Event]) -> None:
+    listener = Listener()
+    for event in events:
+        fold(state, event, NOW_NS, listener)
+
+
+def _snapshot(case: Case) -> tuple[float, float]:
+    """Return open orders per second into a snapshot and out of it."""
+    state = _new_state()
+    _run(state, [_command(step) for step in case[0]], Listener())
+    begin = time.process_time()
+    plain = dump_state(state)
+    between = time.process_time()
+    load_state(plain)
+    return OPERATIONS / (between - begin), OPERATIONS / (time.process_time() - between)
+
+
 def main() -> None:
     """Print operations per second and the ratio to the bare book."""
     print(f"{OPERATIONS:,} operations, best of {ROUNDS} rounds, per second of the processor")
@@ -246,6 +282,10 @@ def main() -> None:
         engine, bare = _best(case, collect=False)
         collecting, _ = _best(case, collect=True)
         print(f"{name:14}{engine:>10,.0f}{bare:>11,.0f}{engine / bare:>7.3f}{collecting:>12,.0f}")
+    for name, make in CASES.items():
+        print(f"recovery, {name}: {_recovery(make(random.Random(1))):,.0f} events")
+    dumped, loaded = _snapshot(canceling(random.Random(1)))
+    print(f"snapshot: {dumped:,.0f} open orders out of the state, {loaded:,.0f} into it")
 
 
 if __name__ == "__main__":
