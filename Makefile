@@ -49,6 +49,7 @@ BASELINE := proto/baseline.binpb
 .PHONY: gen
 gen: $(READY) ## Generate everything that follows from the contract
 	$(BIN)/python proto/generate.py
+	$(BIN)/python clients/python/generate_values.py
 
 .PHONY: baseline
 baseline: gen ## Declare the contract published: later changes must not break it
@@ -62,6 +63,7 @@ format: $(READY) ## Format the code and apply the fixes that are safe
 .PHONY: check
 check: $(READY) ## Check generated code, contract, style, types and imports
 	$(BIN)/python proto/generate.py --check
+	$(BIN)/python clients/python/generate_values.py --check
 	$(BIN)/buf lint $(IMAGE) --path tradewire
 	$(BIN)/buf breaking $(IMAGE) --against $(BASELINE) --path tradewire --exclude-imports
 	$(BIN)/ruff format --quiet --diff .

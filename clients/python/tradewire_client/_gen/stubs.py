@@ -120,7 +120,7 @@ class AccountServiceStub:
             request_serializer=v1.StreamAccountRequest.SerializeToString,
             response_deserializer=v1.StreamAccountResponse.FromString,
         )
-        """StreamAccount sends the movements of money after a number, then as they come, with the balances and positions that changed."""
+        """StreamAccount sends the movements of money after a number, then as they come; each has the totals after it. Its numbers, in requests, `caught_up`, `heartbeat` and `closing`, are ledger sequences."""
 
 
 class AdminServiceStub:

@@ -109,8 +109,8 @@ class AccountServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StreamAccount(self, request, context):
-        """StreamAccount sends the movements of money after a number, then as they come, with the balances and positions
-        that changed.
+        """StreamAccount sends the movements of money after a number, then as they come; each has the totals after it. Its
+        numbers, in requests, `caught_up`, `heartbeat` and `closing`, are ledger sequences.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

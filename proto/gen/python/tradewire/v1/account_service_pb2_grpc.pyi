@@ -29,8 +29,8 @@ class AccountServiceStub:
     GetLimits: _aio.UnaryUnaryMultiCallable[_account_service_pb2.GetLimitsRequest, _account_service_pb2.GetLimitsResponse]
     """GetLimits returns the caller's limits and how much of them is left."""
     StreamAccount: _aio.UnaryStreamMultiCallable[_account_service_pb2.StreamAccountRequest, _account_service_pb2.StreamAccountResponse]
-    """StreamAccount sends the movements of money after a number, then as they come, with the balances and positions
-    that changed.
+    """StreamAccount sends the movements of money after a number, then as they come; each has the totals after it. Its
+    numbers, in requests, `caught_up`, `heartbeat` and `closing`, are ledger sequences.
     """
 
 class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -84,8 +84,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.StreamAccountRequest,
         context: _aio.ServicerContext[_account_service_pb2.StreamAccountRequest, _abc.AsyncIterator[_account_service_pb2.StreamAccountResponse]],
     ) -> _abc.AsyncIterator[_account_service_pb2.StreamAccountResponse]:
-        """StreamAccount sends the movements of money after a number, then as they come, with the balances and positions
-        that changed.
+        """StreamAccount sends the movements of money after a number, then as they come; each has the totals after it. Its
+        numbers, in requests, `caught_up`, `heartbeat` and `closing`, are ledger sequences.
         """
 
 def add_AccountServiceServicer_to_server(servicer: AccountServiceServicer, server: _aio.Server) -> None: ...
