@@ -103,8 +103,7 @@ class Recorder(Listener):
         """Tell whether the batch closed an order."""
         return (account, order_id) in self._closed
 
-    # --- Listener
-    # ---------------------------------------------------------------------------------------
+    # --- Listener ---
 
     def execution(self, execution: Execution) -> None:
         message, order_bytes = self._encoder.execution(execution)

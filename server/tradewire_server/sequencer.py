@@ -235,8 +235,7 @@ class Sequencer:
         """Tell whether everything in the state is durable and published."""
         return self._unsettled is None
 
-    # --- life
-    # ----------------------------------------------------------------------------------------
+    # --- life ---
 
     async def run(self) -> None:
         """Process batches until `stop` was called and nothing waits."""
@@ -292,8 +291,7 @@ class Sequencer:
     def _now_ns(self) -> int:
         return max(self.state.time_ns, self._clock_ns())
 
-    # --- a batch
-    # ---------------------------------------------------------------------------------------
+    # --- a batch ---
 
     async def _one_batch(self) -> None:
         taken = self._take()
@@ -371,8 +369,7 @@ class Sequencer:
                 self._active.appendleft(lane)
             lane.queue.appendleft(submission)
 
-    # --- a command
-    # ---------------------------------------------------------------------------------------
+    # --- a command ---
 
     def _run(self, command: Command, now_ns: int, events: list[Event]) -> list[Event] | Refused:
         decided = decide(self.state, command, now_ns)

@@ -87,6 +87,10 @@ class Admission:
             reduces_risk=method.reduces_risk,
         )
 
+    def look_at_limit(self, call: Call) -> LimitState:
+        """Return the state of a call's limits without taking anything."""
+        return self.limiter.take(call.buckets, weight=0, now_ns=self.clock_ns(), reduces_risk=True)
+
 
 def validate(message: Message | Malformed) -> None:
     """Check a message against the contract's rules.

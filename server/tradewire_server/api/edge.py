@@ -75,11 +75,11 @@ class Edge(grpc.aio.ServerInterceptor):
         if wrapped is not None:
             return wrapped
         handler = await continuation(handler_call_details)
-        if handler is None or path.startswith(self._standard):
+        if handler is not None and path.startswith(self._standard):
             return handler
         method = self._methods.get(path)
-        if method is None:
-            return None
+        if handler is None or method is None:
+            return _NO_METHOD
         wrapped = self._wrapped[path] = self._wrap(method, handler)
         return wrapped
 
@@ -112,8 +112,9 @@ class Edge(grpc.aio.ServerInterceptor):
                 call = self._identify(method, context)
                 enter_call(call)
                 state = self._admission.limit(call, method)
-                if not state.is_exempt:
-                    await context.send_initial_metadata(limit_metadata(state))
+                limits = limit_metadata(state)
+                if limits:
+                    await context.send_initial_metadata(limits)
                 if not state.allowed:
                     raise rate_limited(state, weight=method.weight)
                 validate(request)
@@ -133,23 +134,28 @@ class Edge(grpc.aio.ServerInterceptor):
         async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
             started = time.perf_counter()
             code = 0
+            limits: Sequence[tuple[str, str]] = ()
             try:
                 call = self._identify(method, context)
                 enter_call(call)
-                if not method.client_streaming:
+                if method.client_streaming:
+                    # What its commands cost is taken from them.
+                    limits = limit_metadata(self._admission.look_at_limit(call))
+                else:
                     state = self._admission.limit(call, method)
-                    if not state.is_exempt:
-                        # With the status: nothing may precede an error before the first message.
-                        context.set_trailing_metadata(limit_metadata(state))
+                    limits = limit_metadata(state)
                     if not state.allowed:
                         raise rate_limited(state, weight=method.weight)
                     validate(request)
                 async for message in behavior(request, context):
                     yield message
             except Exception as error:  # noqa: BLE001 - the outermost loop of a call
-                status = error_of(error, method).status
-                code = status.code
-                await context.abort_with_status(rpc_status.to_status(status))
+                status = rpc_status.to_status(error_of(error, method).status)
+                code = status.code.value[0]
+                # With the status: nothing may precede an error before the first message.
+                await context.abort(
+                    status.code, status.details, (*limits, *status.trailing_metadata)
+                )
             finally:
                 self._measure(method.path, code, time.perf_counter() - started)
 
@@ -162,6 +168,16 @@ class Edge(grpc.aio.ServerInterceptor):
             peer=context.peer(),
             time_remaining_s=context.time_remaining(),
         )
+
+
+async def _no_method(requests: Any, context: Context) -> None:
+    """Answer a call of what is no method of this listener, whatever its shape."""
+    text = "this listener has no such method"
+    status = make_status(Reason.METHOD_NOT_FOUND, text)
+    await context.abort_with_status(rpc_status.to_status(status))
+
+
+_NO_METHOD: Handler = grpc.stream_stream_rpc_method_handler(cast(Any, _no_method))
 
 
 def error_of(error: Exception, method: Method) -> ApiError:
@@ -181,7 +197,11 @@ def error_of(error: Exception, method: Method) -> ApiError:
 
 
 def limit_metadata(state: LimitState) -> Sequence[tuple[str, str]]:
-    """Return the state of the tightest limit as the RateLimit headers say it (reset in seconds)."""
+    """Return the state of the tightest limit as the RateLimit headers say it (reset in seconds);
+    nothing when no limits apply.
+    """
+    if state.is_exempt:
+        return ()
     metadata = [
         ("ratelimit-limit", str(state.limit)),
         ("ratelimit-remaining", str(state.remaining)),

@@ -14,13 +14,19 @@ from tradewire.v1 import account_pb2, market_pb2, order_pb2
 from tradewire_server.api.encode import NS_PER_S
 from tradewire_server.api.wire import VARINTS, embedded, varint
 from tradewire_server.engine.decimals import format_decimal
+from tradewire_server.engine.instrument import Instrument
 from tradewire_server.engine.listener import Execution, LedgerEntry, PublicTrade
 from tradewire_server.engine.order import Order
 from tradewire_server.engine.state import State
 from tradewire_server.engine.vocabulary import ExecutionType, OrderStatus, OrderType, Reason
 from tradewire_server.recorder import StoredAnswer
 
+# Members of the hot paths by names of their own: an enumeration is slow to look into.
+TRADE = ExecutionType.TRADE
+LIMIT = OrderType.LIMIT
+
 STATIC_PARTS_MAX = 200_000
+TEXTS_MAX = 1 << 16
 _EXECUTION_ORDER = order_pb2.Execution.DESCRIPTOR.fields_by_name["order"].number
 
 
@@ -144,6 +150,34 @@ _T_ID, _T_SYMBOL, _T_PRICE, _T_QUANTITY, _T_SIDE, _T_TIME = (
     _trade.time,
 )
 
+
+class _Texts(dict[int, str]):
+    """Numbers of one kind as they stand in a message, length first; made on first use."""
+
+    def __init__(self, units: int, decimals: int) -> None:
+        super().__init__()
+        self._units = units
+        self._decimals = decimals
+
+    def __missing__(self, value: int) -> str:
+        if len(self) >= TEXTS_MAX:
+            self.clear()
+        text = format_decimal(value * self._units, self._decimals)
+        made = self[value] = chr(len(text)) + text
+        return made
+
+
+class _MarketTexts:
+    """Prices, quantities and quote amounts of one instrument."""
+
+    __slots__ = ("price", "quantity", "quote")
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.price = _Texts(instrument.tick_units, instrument.tick_decimals)
+        self.quantity = _Texts(instrument.lot_units, instrument.lot_decimals)
+        self.quote = _Texts(1, instrument.quote_precision)
+
+
 # Of an order that has not traded.
 _NO_FILLS = f"{_O_FILLED}\x010{_O_AVERAGE}\x010{_O_FEE}\x010"
 
@@ -155,6 +189,7 @@ class MessageEncoder:
         self._precisions = state.assets
         # What never changes of an order, by its id; forgotten all at once when there are too many.
         self._static_parts: dict[int, str] = {}
+        self._texts: dict[str, _MarketTexts] = {}
         # All of a batch happens at one time.
         self._time_ns = -1
         self._execution_time = self._ledger_time = self._trade_time = self._created_time = ""
@@ -163,18 +198,16 @@ class MessageEncoder:
         """Return the serialised Execution and its Order."""
         if execution.time_ns != self._time_ns:
             self._at(execution.time_ns)
-        order = self._order(execution.order)
+        texts = self._texts_of(execution.order)
+        order = self._order(execution.order, texts)
         tail = ""
-        if execution.type is ExecutionType.TRADE:
-            instrument = execution.order.market.instrument
+        if execution.type is TRADE:
             tail = (
-                _field(_X_LOTS, instrument.format_quantity(execution.last_lots))
-                + _field(_X_PRICE, instrument.format_price(execution.last_ticks))
-                + _X_TRADE
-                + _number(execution.trade_id)
-                + _X_LIQUIDITY
-                + _NUMBERS[execution.liquidity]
-                + _field(_X_FEE, instrument.format_quote(execution.last_fee))
+                f"{_X_LOTS}{texts.quantity[execution.last_lots]}"
+                f"{_X_PRICE}{texts.price[execution.last_ticks]}"
+                f"{_X_TRADE}{_number(execution.trade_id)}"
+                f"{_X_LIQUIDITY}{_NUMBERS[execution.liquidity]}"
+                f"{_X_FEE}{texts.quote[execution.last_fee]}"
             )
         else:
             if execution.reason:
@@ -193,44 +226,44 @@ class MessageEncoder:
         )
         return message.encode("latin-1"), order.encode("latin-1")
 
-    def _order(self, order: Order) -> str:
+    def _texts_of(self, order: Order) -> _MarketTexts:
+        instrument = order.market.instrument
+        texts = self._texts.get(instrument.symbol)
+        if texts is None:
+            # The sizes of an instrument never change.
+            texts = self._texts[instrument.symbol] = _MarketTexts(instrument)
+        return texts
+
+    def _order(self, order: Order, texts: _MarketTexts) -> str:
         """Return an order in its present state."""
-        terms, instrument = order.terms, order.market.instrument
+        terms = order.terms
         static = self._static_parts.get(order.order_id)
         if static is None:
             static = self._static(order)
-        leaves = instrument.format_quantity(order.leaves_lots)
         ids = order.client_order_ids
         client_id = ids[-1]
+        fills = _NO_FILLS
+        if order.filled_lots:
+            average = order.market.instrument.format_average(
+                order.filled_tick_lots, order.filled_lots
+            )
+            fills = (
+                f"{_O_FILLED}{texts.quantity[order.filled_lots]}"
+                f"{_O_AVERAGE}{chr(len(average))}{average}{_O_FEE}{texts.quote[order.fee]}"
+            )
         text = (
-            f"{static}{_O_CLIENT_ID}{chr(len(client_id))}{client_id}"
-            f"{_O_STATUS}{_NUMBERS[order.status]}{_O_LEAVES}{chr(len(leaves))}{leaves}"
-            f"{self._fills(order) if order.filled_lots else _NO_FILLS}"
+            f"{static}{_O_CLIENT_ID}{chr(len(client_id))}{client_id}{_O_STATUS}"
+            f"{_NUMBERS[order.status]}{_O_LEAVES}{texts.quantity[order.leaves_lots]}{fills}"
         )
         if not terms.quote_amount:
-            quantity = leaves
-            if order.quantity_lots != order.leaves_lots:
-                quantity = instrument.format_quantity(order.quantity_lots)
-            text += f"{_O_QUANTITY}{chr(len(quantity))}{quantity}"
-        if terms.type is OrderType.LIMIT:
-            price = instrument.format_price(order.price_ticks)
-            text += f"{_O_PRICE}{chr(len(price))}{price}"
+            text += f"{_O_QUANTITY}{texts.quantity[order.quantity_lots]}"
+        if terms.type is LIMIT:
+            text += f"{_O_PRICE}{texts.price[order.price_ticks]}"
         if order.reason:
             text += _O_REASON + _NUMBERS[order.reason]
         if len(ids) > 1:
             text += _field(_O_FIRST_ID, ids[0])
         return text
-
-    @staticmethod
-    def _fills(order: Order) -> str:
-        instrument = order.market.instrument
-        return (
-            _field(_O_FILLED, instrument.format_quantity(order.filled_lots))
-            + _field(
-                _O_AVERAGE, instrument.format_average(order.filled_tick_lots, order.filled_lots)
-            )
-            + _field(_O_FEE, instrument.format_quote(order.fee))
-        )
 
     def _static(self, order: Order) -> str:
         terms = order.terms
@@ -268,12 +301,14 @@ class MessageEncoder:
             f"{_L_SEQUENCE}{_number(entry.ledger_sequence)}{_L_TYPE}{_NUMBERS[entry.type]}"
             f"{self._ledger_time}"
         )
-        for change in entry.changes:
-            precision = self._precisions[change.asset]
+        for asset, amount, total in entry.changes:
+            precision = self._precisions[asset]
+            added = format_decimal(amount, precision)
+            # Totals seldom come twice: not worth a place in a cache.
+            after = format_decimal.__wrapped__(total, precision)
             body = (
-                _field(_C_ASSET, change.asset)
-                + _field(_C_AMOUNT, format_decimal(change.amount, precision))
-                + _field(_C_TOTAL, format_decimal(change.total, precision))
+                f"{_C_ASSET}{chr(len(asset))}{asset}{_C_AMOUNT}{chr(len(added))}{added}"
+                f"{_C_TOTAL}{chr(len(after))}{after}"
             )
             text += f"{_L_CHANGES}{_number(len(body))}{body}"
         if entry.market is not None:

@@ -212,8 +212,7 @@ class _Connection:
             self._room.clear()
             await self._room.wait()
 
-    # --- commands
-    # ---------------------------------------------------------------------------------------
+    # --- commands ---
 
     def _submissions(self, frame: order_service_pb2.EnterOrdersRequest) -> list[Submission]:
         violations = violations_by_command(frame)
@@ -273,8 +272,7 @@ class _Connection:
             return None
         return auth_error(rate_limited(state, weight=method.weight)).status
 
-    # --- results
-    # ----------------------------------------------------------------------------------------
+    # --- results ---
 
     def _deliver(self, results: list[tuple[Submission, Outcome]]) -> None:
         self._in_flight -= len(results)
