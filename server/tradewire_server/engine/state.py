@@ -249,15 +249,15 @@ def load_state(plain: list[Any]) -> State:
     state.event_number, state.time_ns, state.kill_switch = event_number, time_ns, kill_switch
     state.assets = dict(assets)
     for fields, trade_count, last_ticks, last_lots in markets:
-        instrument = Instrument(*fields)
-        instrument = instrument._replace(status=InstrumentStatus(instrument.status))
+        rules = [*fields[:-1], InstrumentStatus(fields[-1])]
+        instrument = Instrument(*rules)
         market = state.markets[instrument.symbol] = Market(instrument)
         market.trade_count, market.last_ticks, market.last_lots = trade_count, last_ticks, last_lots
     for fields in accounts:
         _load_account(state, fields)
     for fields in keys:
-        key = KeyRecord(*fields)
-        add_key(state, key._replace(scopes=tuple(key.scopes), addresses=tuple(key.addresses)))
+        values: list[Any] = [tuple(v) if isinstance(v, list) else v for v in fields]
+        add_key(state, KeyRecord(*values))
     loaded = [_load_order(state, fields) for fields in orders]
     for order in loaded:
         _index_order(state, order)
