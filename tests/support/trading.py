@@ -213,10 +213,10 @@ class Trader:
                 self.stubs.executions.ListExecutions,
                 execution_service_pb2.ListExecutionsRequest(after_sequence=after, page_size=1000),
             )
-            if not page.executions:
-                return found
             found += page.executions
-            after = found[-1].sequence
+            after += len(page.executions)
+            if after == page.as_of_sequence:
+                return found
 
     async def balances(self) -> dict[str, account_pb2.Balance]:
         """Return the balances by asset."""
