@@ -137,11 +137,11 @@ def random_command(number: int, state: State, chance: random.Random, now_ns: int
         return AmendOrder(account, client_order_id, chance.choice(orders), price=price)
     if what < 0.37:
         return CancelAllOrders(account)
-    if what < 0.38:
+    if what < 0.4:
         return ExpireOrders()
     common = (account, client_order_id, "BTC-USD", chance.choice(list(Side)))
     mode = chance.choice(list(SelfTradePrevention))
-    if what < 0.5:
+    if what < 0.52:
         amount = str(chance.randint(1, 500))
         by_quote = chance.random() < 0.5
         return PlaceOrder(
@@ -184,7 +184,7 @@ def test_the_bytes_are_those_of_protobuf(seed: int, monkeypatch: pytest.MonkeyPa
         if number == len(commands):
             for account in state.accounts.values():
                 account.sequence = account.ledger_sequence = chance.choice((0, 120, 16_300))
-        now_ns += chance.choice((0, 1, 10**9, DAY_NS // 20))
+        now_ns += chance.choice((0, 1, 10**9, DAY_NS // 4))
         decided = decide(state, command or random_command(number, state, chance, now_ns), now_ns)
         if not isinstance(decided, Refused):
             for event in decided:
