@@ -9,6 +9,7 @@ The seed decides what clients do and when the venue dies; threads and the networ
 seed does not repeat a run exactly. Exit code 1 and a list when a promise was broken; the data
 directory is kept then.
 
+The first life ends by itself: a limit on the size of files makes a write of the journal fail.
 Beside the kills under load, some restarts are killed before they serve, and some lives end with
 SIGTERM: the drain writes a snapshot, which the next recovery begins with, or is killed meanwhile.
 """
@@ -17,6 +18,7 @@ import argparse
 import asyncio
 import contextlib
 import random
+import re
 import shutil
 import signal
 import sys
@@ -36,6 +38,7 @@ from tests.simulation.crash_clients import (
     Follower,
     UnaryClient,
 )
+from tests.simulation.crash_faults import FAULTS
 from tests.simulation.crash_process import VenueProcess
 from tests.simulation.crash_record import Holding, Record, View, holdings
 from tests.simulation.crash_wire import Connection
@@ -48,6 +51,7 @@ STABLE_TRIES = 40
 CLIENTS_END_S = 15.0
 LOOKUPS_AT_ONCE = 16
 SHOWN_MAX = 40
+FILE_SIZE_MAX = 2 << 20
 
 
 @dataclass
@@ -57,6 +61,7 @@ class Summary:
     seed: int
     kills: int = 0
     kills_starting: int = 0
+    disks_full: int = 0
     drains: int = 0
     retries: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
@@ -74,7 +79,8 @@ class Summary:
             f"{counts['acknowledged']} acknowledged, {counts['refused']} refused, "
             f"{counts['rejected']} rejected; {self.unknown} were unknown, of which "
             f"{self.found_later} found later; {self.executions} executions; {self.kills} kills "
-            f"under load, {self.kills_starting} while starting, {self.drains} drains; "
+            f"under load, {self.kills_starting} while starting, {self.disks_full} full disks, "
+            f"{self.drains} drains; "
             f"{self.violation_count} violations; {self.seconds:.0f} s"
         )
 
@@ -89,8 +95,10 @@ class CrashRun:
         seed: int,
         load_s: tuple[float, float],
         report: Callable[[str], None],
+        fault: str | None = None,
     ) -> None:
         self._directory = directory
+        self._arguments = [f"--fault={fault}"] if fault is not None else []
         self._report = report
         self._chance = random.Random(seed)
         self._load_s = load_s
@@ -118,22 +126,34 @@ class CrashRun:
         }
         self._connections: dict[str, list[Connection]] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._copies_at_end: list[crash_checks.Copy] = []
 
     # --- the course of a run ----------------------------------------------------------------------
 
-    async def run(self, kills: int) -> Summary:
-        """Kill so many times, check after each, and once more thoroughly at the end."""
-        await self._begin_life()
+    async def run(self, kills: int, *, disk_full: bool) -> Summary:
+        """Fill the disk, then kill so many times; check each time, and thoroughly at the end."""
+        if disk_full:
+            await self._begin_life(f"--file-size-max={FILE_SIZE_MAX}")
+            await self._load()
+            await self._find_disk_full()
+            await self._go_on("the disk was full")
+        else:
+            await self._begin_life()
         while self.summary.kills < kills:
-            how = await self._load_and_end()
-            self._tell(f"{how} under load, {len(self.history.operations)} commands so far")
-            autopsy = await self._restart()
-            self._tell(f"started again at event {autopsy.state.event_number}")
-            await self._check_recovery(autopsy)
-            await self._check(resend=0.5)
-            self._tell("checked")
+            await self._load()
+            await asyncio.sleep(self._chance.uniform(*self._load_s))
+            await self._go_on(await self._end_life())
         await self._finish()
         return self._summarise()
+
+    async def _go_on(self, how: str) -> None:
+        """Start again after the venue has ended, and check."""
+        await self._leave()
+        self._tell(f"{how}, {len(self.history.operations)} commands so far")
+        autopsy = await self._restart()
+        self._tell(f"started again at event {autopsy.state.event_number}")
+        await self._check(resend=0.5, autopsy=autopsy)
+        self._tell("checked")
 
     def _tell(self, text: str) -> None:
         seconds = time.monotonic() - self._started
@@ -142,7 +162,7 @@ class CrashRun:
 
     async def _begin_life(self, *arguments: str) -> None:
         """Start the venue, sign in and follow."""
-        await self.process.spawn(*arguments)
+        await self.process.spawn(*self._arguments, *arguments)
         await self._join()
 
     async def _join(self) -> None:
@@ -160,17 +180,23 @@ class CrashRun:
                 for follower in self._followers[name]
             ]
 
-    async def _load_and_end(self) -> str:
-        """Let clients work for a while, then end the venue while they do; return how it ended."""
+    async def _load(self) -> None:
+        """Let clients work until the venue ends."""
         for name, account in self._accounts.items():
             unary, streams = self._connections[name]
             clients = [UnaryClient(account, unary).run() for _ in range(UNARY_CLIENTS)]
             clients += [entry.run(streams) for entry in self._entries[name]]
             self._tasks += map(asyncio.create_task, clients)
-        await asyncio.sleep(self._chance.uniform(*self._load_s))
-        how = await self._end_life()
-        await self._leave()
-        return how
+
+    async def _find_disk_full(self) -> None:
+        """Wait until the venue has stopped itself because a write failed."""
+        code = await self.process.ended()
+        log = self.process.log_tail()
+        if code <= 0:
+            self._found([f"the disk is full, and the venue ended with {code}:\n{log}"])
+        if not re.search(r"the venue stops: .*batch of events \d+ to \d+ is not durable", log):
+            self._found([f"the disk is full, and the log does not name the place:\n{log}"])
+        self.summary.disks_full += 1
 
     async def _end_life(self) -> str:
         """Kill; or drain, and perhaps kill before that is done."""
@@ -204,17 +230,20 @@ class CrashRun:
         self._tasks = []
         for connection in (c for pair in self._connections.values() for c in pair):
             await connection.close()
+        self._copies_at_end = [
+            copy._replace(executions=tuple(copy.executions)) for copy in self._copies()
+        ]
 
     async def _restart(self) -> crash_journal.Autopsy:
         """Examine what the dead venue left while the next one starts."""
         copy = crash_journal.copy_of(self.process.data_dir, self._directory / "copy")
         while self._chance.random() < 0.25:
-            await self.process.spawn()
+            await self.process.spawn(*self._arguments)
             await asyncio.sleep(self._chance.uniform(0.3, 1.8))
             self.process.signal(signal.SIGKILL)
             await self.process.ended()
             self.summary.kills_starting += 1
-        await self.process.spawn()
+        await self.process.spawn(*self._arguments)
         autopsy = await asyncio.to_thread(crash_journal.examine, copy, TRADERS)
         shutil.rmtree(copy)
         await self._join()
@@ -222,12 +251,38 @@ class CrashRun:
 
     # --- checks -----------------------------------------------------------------------------------
 
-    async def _check_recovery(self, autopsy: crash_journal.Autopsy) -> None:
-        """Before anybody enters anything, the venue is what its journal was."""
+    async def _check(
+        self,
+        *,
+        resend: float,
+        sample: int = FOUND_MAX,
+        closed: bool = False,
+        autopsy: crash_journal.Autopsy | None = None,
+    ) -> dict[str, Record]:
+        """Hold everything against the history, then repeat some of it.
+
+        With an autopsy nobody has entered anything since the restart.
+        """
+        unknown = [o for o in self.history.with_verdict(Verdict.UNKNOWN) if not o.found]
+        operations = [*unknown, *self._sample(sample)]
+        found = await self._find(operations)
+        records = await self._records(closed=closed, found=found)
+        copies = await self._complete_copies(records)
+        fees = await self._fees()
+        self._found(crash_checks.check_all(self.history, records, fees, copies))
+        if autopsy is not None:
+            await self._check_recovery(autopsy, records)
+        again = [operation for operation in unknown if self._chance.random() < resend]
+        await self._repeat([*again, *self._sample(sample, answered=True)])
+        return records
+
+    async def _check_recovery(
+        self, autopsy: crash_journal.Autopsy, records: dict[str, Record]
+    ) -> None:
+        """Hold the venue against what its journal was when it was dead."""
         self._found(autopsy.findings)
-        copies = self._copies()
-        self._found(crash_checks.check_durable(self.history, copies, autopsy.durable))
-        for record in (await self._records(closed=False)).values():
+        self._found(crash_checks.check_durable(self.history, self._copies_at_end, autopsy.durable))
+        for record in records.values():
             self._found(crash_checks.check_recovery(record, autopsy.durable[record.account]))
         status = await self._operator.status()
         if status.journal_id != autopsy.journal_id:
@@ -241,21 +296,6 @@ class CrashRun:
                 state_hash=status.state_hash,
             )
         )
-
-    async def _check(
-        self, *, resend: float, sample: int = FOUND_MAX, closed: bool = False
-    ) -> dict[str, Record]:
-        """Hold everything against the history, then repeat some of it."""
-        unknown = [o for o in self.history.with_verdict(Verdict.UNKNOWN) if not o.found]
-        operations = [*unknown, *self._sample(sample)]
-        found = await self._find(operations)
-        records = await self._records(closed=closed, found=found)
-        copies = await self._complete_copies(records)
-        fees = await self._fees()
-        self._found(crash_checks.check_all(self.history, records, fees, copies))
-        again = [operation for operation in unknown if self._chance.random() < resend]
-        await self._repeat([*again, *self._sample(sample, answered=True)])
-        return records
 
     def _sample(self, size: int, *, answered: bool = False) -> list[Operation]:
         """Return some operations of any age that have an id."""
@@ -433,12 +473,14 @@ async def crash(
     kills: int,
     seed: int,
     load_s: tuple[float, float] = (0.4, 2.0),
+    disk_full: bool = True,
     report: Callable[[str], None] = _silent,
+    fault: str | None = None,
 ) -> Summary:
     """Run once in an empty directory."""
-    run = CrashRun(directory, seed=seed, load_s=load_s, report=report)
+    run = CrashRun(directory, seed=seed, load_s=load_s, report=report, fault=fault)
     try:
-        return await run.run(kills)
+        return await run.run(kills, disk_full=disk_full)
     finally:
         await run.abandon()
 
@@ -452,13 +494,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tests.simulation.crash", description=__doc__)
     parser.add_argument("--kills", type=int, default=20, help="kills under load")
     parser.add_argument("--seed", type=int, default=None, help="default: a random one")
+    parser.add_argument("--fault", choices=FAULTS, help="break the venue: it must be found out")
     options = parser.parse_args(arguments)
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
     directory = Path(tempfile.mkdtemp(prefix="tradewire-crash-"))
     summary = None
     try:
         # uvloop would fork below gRPC's threads, where asyncio does not.
-        summary = asyncio.run(crash(directory, kills=options.kills, seed=seed, report=_print))
+        summary = asyncio.run(
+            crash(
+                directory,
+                kills=options.kills,
+                seed=seed,
+                disk_full=options.fault is None,
+                report=_print,
+                fault=options.fault,
+            )
+        )
     finally:
         if summary is not None and not summary.violation_count:
             with contextlib.suppress(OSError):

@@ -16,6 +16,8 @@ from tradewire_server.journal.sqlite import SqliteJournal
 from tradewire_server.journal.verify import verify
 from tradewire_server.recovery import recover
 
+COPY_TRIES = 5
+
 
 class Autopsy(NamedTuple):
     """What a dead venue left: `durable` is the head of each account's executions.
@@ -31,10 +33,17 @@ class Autopsy(NamedTuple):
 
 
 def copy_of(data_dir: Path, directory: Path) -> Path:
-    """Copy a data directory in which nothing runs."""
-    # A process that the dead venue left behind may still be writing a snapshot.
-    shutil.copytree(data_dir, directory, ignore=shutil.ignore_patterns("*.unfinished"))
-    return directory
+    """Copy the data directory of a dead venue.
+
+    A process that it has left behind may still write a snapshot, and remove the oldest one.
+    """
+    unfinished = shutil.ignore_patterns("*.unfinished")
+    for _ in range(COPY_TRIES):
+        with contextlib.suppress(shutil.Error):
+            shutil.copytree(data_dir, directory, ignore=unfinished)
+            return directory
+        shutil.rmtree(directory)
+    raise RuntimeError(f"{data_dir} changes all the time")
 
 
 def examine(directory: Path, accounts: Sequence[str]) -> Autopsy:

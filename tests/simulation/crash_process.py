@@ -91,10 +91,9 @@ class VenueProcess:
     async def ended(self) -> int:
         """Wait for its end and return the exit code, that of a signal negative."""
         assert self._process is not None
-        # What it prints is read to the end, so that the pipe is closed.
-        await asyncio.wait_for(self._process.communicate(), EXIT_S)
-        code = self._process.returncode
-        assert code is not None
+        code = await asyncio.wait_for(self._process.wait(), EXIT_S)
+        # What it printed is read to the end, so that the pipe is closed.
+        await self._process.communicate()
         return code
 
     @property

@@ -1,5 +1,6 @@
 """What the venue says of an account at one moment, read into what checks can look up."""
 
+import functools
 from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
@@ -75,6 +76,7 @@ class Step(NamedTuple):
         return self.execution.order.status in FINAL_STATUSES
 
 
+@functools.lru_cache(maxsize=1 << 20)
 def step_of(data: bytes) -> Step:
     """Return a serialised execution, parsed."""
     order_bytes = next(value for number, value in fields(data) if number == ORDER_FIELD)

@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import resource
 import signal
 import sys
@@ -28,12 +29,15 @@ from tradewire_server.engine.commands import (
 )
 from tradewire_server.journal.client_ids import ClientIdIndex
 
+from tests.simulation.crash_faults import FAULTS
 from tests.simulation.crash_world import DEPOSITS, OPERATOR, TRADERS
 from tests.support.venue import BTC_USD, DEMO_SCOPES, ETH_USD
 
 # The index of client ids is written behind the journal, many at a time; here often enough that
 # kills meet it at work.
 CLIENT_IDS_FLUSH_AT = 300
+# Snapshots are taken by a process of its own, which may outlive the venue.
+SNAPSHOT_EVENTS = 3_000
 
 
 async def submit(app: Application, command: Command) -> None:
@@ -71,6 +75,8 @@ async def serve(settings: Settings, public_keys: dict[str, bytes]) -> int:
     await app.start()
     key_ids = await found(app, public_keys) if is_new else {}
     print(json.dumps(key_ids), flush=True)
+    # What this process starts must not hold the pipe when this process is gone.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     await app.stopped.wait()
     await app.drain()
     return 0 if app.failure is None else getattr(app.failure, "exit_code", 1)
@@ -84,11 +90,14 @@ def main() -> None:
     parser.add_argument("--admin-port", type=int, required=True)
     parser.add_argument("--public-keys", default="{}", help="JSON: account to key in hex")
     parser.add_argument("--file-size-max", type=int, help="bytes at which a write fails")
+    parser.add_argument("--fault", choices=FAULTS, help="a promise to break")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     if options.file_size_max is not None:
         # Python ignores SIGXFSZ, so that the write fails with EFBIG.
         resource.setrlimit(resource.RLIMIT_FSIZE, (options.file_size_max,) * 2)
+    if options.fault is not None:
+        FAULTS[options.fault]()
     defaults = ClientIdIndex.__init__.__kwdefaults__
     assert defaults is not None
     defaults["flush_at"] = CLIENT_IDS_FLUSH_AT
@@ -97,6 +106,7 @@ def main() -> None:
         grpc_port=options.grpc_port,
         admin_port=options.admin_port,
         drain_s=0.3,
+        snapshot_events=SNAPSHOT_EVENTS,
     )
     keys = {name: bytes.fromhex(key) for name, key in json.loads(options.public_keys).items()}
     sys.exit(uvloop.run(serve(settings, keys)))
