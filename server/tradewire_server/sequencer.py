@@ -299,7 +299,7 @@ class Sequencer:
         recorder = self._recorder
         recorder.begin(now_ns)
         self._batch_ids = {}
-        self._ids_full = self._journal.client_id_count() >= CLIENT_IDS_MAX
+        self._ids_full = self._journal.client_id_count(now_ns) >= CLIENT_IDS_MAX
         first_event = self.state.event_number + 1
         events: list[Event] = []
         rows: list[ClientIdRow] = []
