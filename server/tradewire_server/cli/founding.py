@@ -178,7 +178,6 @@ async def _open_account(app: Application, account: FoundingAccount) -> None:
             ),
         )
         state = app.state.accounts[account.name]
-        app.limiter.set_exempt(account.name, account.rate_limit_exempt)
     if state.ledger_sequence < len(account.funds):
         # Of a start that was cut short, what it had done is done once: the ids are the same.
         for asset, amount in account.funds:

@@ -29,7 +29,6 @@ from tradewire_server.recovery import RecoveryError
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # As shells count a process that a signal has ended.
 EXIT_BY_SIGNAL = 128
-LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1", "[::1]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +48,6 @@ class HostOptions:
     rest_port: int = 0
     http_port: int = 0
     fix_port: int = 0
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether nobody outside this machine can connect."""
-        return self.host in LOOPBACK_HOSTS
 
     def tls(self) -> Tls | None:
         """Return the files of the listeners, which must be there.
@@ -168,7 +162,7 @@ def _running(
         journal_id=app.journal.journal_id,
         version=__version__,
         host=options.host,
-        tls=options.tls_certificate is not None and not options.is_loopback,
+        tls=options.tls_certificate is not None,
         ports=Ports(grpc=grpc_port, admin=admin_port, metrics=metrics_port),
         reserved_ports={
             "rest": options.rest_port,
@@ -182,7 +176,7 @@ def _running(
 def _metrics(options: HostOptions, app: Application) -> Iterator[int]:
     """Let Prometheus read while the context lasts; yields the port."""
     host, port = options.host, options.metrics_port
-    tls = None if options.is_loopback else options.tls()
+    tls = options.tls()
     try:
         server, thread = prometheus_client.start_http_server(
             port,
