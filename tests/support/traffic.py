@@ -94,20 +94,21 @@ QUANTITIES = {
 BAD_QUANTITIES = ["0", "0.05", "3.1", "0.2000", "0.3", "100"]
 AMOUNTS = ["0", "0.01", "0.1", "0.125", "1", "2.5", "5", "7.77", "10", "12.5", "20", "30", "0.001"]
 
-# Rates in units of 1e-7: none, odd, maker above taker, and nearly everything.
+# Rates in units of 1e-7: none, odd, maker above taker, and half of everything.
 ACCOUNTS = {
     "alice": (0, 0, 100),
     "bob": (123_457, 333_333, 100),
     "carol": (500_000, 100_000, 4),
-    "dave": (3_333_333, 9_999_999, 100),
+    "dave": (3_333_333, 5_000_001, 100),
 }
 TOTALS = {"USD": "40", "BTC": "3", "ETH": "5"}
 
 TIMES_IN_FORCE = [*[TimeInForce.GTC] * 6, *TimeInForce]
 PREVENTIONS = [SelfTradePrevention.UNSPECIFIED, *SelfTradePrevention]
 SIDES = list(Side)
-STATUSES = [InstrumentStatus.TRADING, *InstrumentStatus]
+STATUSES = [*[InstrumentStatus.TRADING] * 8, *InstrumentStatus]
 ONCE_IN_FIVE = [True, False, False, False, False]
+ONCE_IN_TEN = [*ONCE_IN_FIVE, *[False] * 5]
 
 
 class Traffic:
@@ -127,21 +128,21 @@ class Traffic:
 
     def account(self) -> str:
         """Return an account, now and then one that does not exist."""
-        return self.pick([*list(ACCOUNTS) * 6, "nobody"])
+        return self.pick([*list(ACCOUNTS) * 15, "nobody"])
 
     def symbol(self) -> str:
         """Return an instrument, now and then one that does not exist."""
-        return self.pick([*list(PRICES) * 9, "NO-NO"])
+        return self.pick([*list(PRICES) * 30, "NO-NO"])
 
     def price(self, symbol: str) -> str:
         """Return a price, now and then an impossible one."""
         prices = PRICES.get(symbol, ["1"])
-        return self.pick([*prices * 3, *BAD_PRICES])
+        return self.pick([*prices * 8, *BAD_PRICES])
 
     def quantity(self, symbol: str) -> str:
         """Return a quantity, now and then an impossible one."""
         quantities = QUANTITIES.get(symbol, ["1"])
-        return self.pick([*quantities * 3, *BAD_QUANTITIES])
+        return self.pick([*quantities * 8, *BAD_QUANTITIES])
 
     def limit(self, account: str = "") -> PlaceOrder:
         """Return a limit order that may make sense, of any account or a certain one."""
@@ -157,7 +158,7 @@ class Traffic:
             quantity=self.quantity(symbol),
             price=self.price(symbol),
             expire_time_ns=self.twin.venue.now_ns
-            + self.pick([1, 5, 5, 60, 0, -1, 10**12]) * SECOND_NS
+            + self.pick([1, 5, 5, 60, 600, 0, 10**12]) * SECOND_NS
             if ends
             else 0,
             post_only=self.pick([*[PostOnly.UNSPECIFIED] * 4, *PostOnly]),
@@ -231,7 +232,7 @@ class Traffic:
 
     def money(self) -> Command:
         """Return a deposit or a withdrawal."""
-        kinds: list[type[Deposit] | type[Withdraw]] = [Deposit, Withdraw]
+        kinds: list[type[Deposit] | type[Withdraw]] = [Deposit, Deposit, Withdraw]
         kind = self.pick(kinds)
         amount = self.pick(["0", "0.1", "0.01", "1", "2.50", "0.0001", "7", "30"])
         account = self.pick([*ACCOUNTS, "fees", "nobody"])
@@ -242,10 +243,10 @@ class Traffic:
         account = self.pick(list(ACCOUNTS))
         commands: list[Command] = [
             SetInstrumentStatus(self.pick(list(PRICES)), self.pick(STATUSES)),
-            SetKillSwitch(engaged=self.pick(ONCE_IN_FIVE)),
-            UpdateAccount(account, trading_disabled=self.pick(ONCE_IN_FIVE)),
-            UpdateAccount(account, open_order_limit=self.pick([0, 3, 50])),
-            UpdateAccount(account, *self.pick(list(ACCOUNTS.values()))),
+            SetKillSwitch(engaged=self.pick(ONCE_IN_TEN)),
+            UpdateAccount(account, trading_disabled=self.pick(ONCE_IN_TEN)),
+            UpdateAccount(account, open_order_limit=self.pick([0, 3, 50, 50, 50])),
+            UpdateAccount(account, *self.pick([(0, 0), (123_457, 333_333), (999_999, 1)])),
         ]
         return self.pick(commands)
 
@@ -261,15 +262,15 @@ class Traffic:
     def any(self) -> Command:
         """Return any command, in the proportions of a busy day."""
         usual: list[Callable[[], Command]] = [
-            *[self.limit] * 12,
-            *[self.market] * 4,
+            *[self.limit] * 24,
+            *[self.market] * 6,
             self.nonsense,
-            *[self.amend] * 5,
+            *[self.amend] * 6,
             *[self.cancel] * 2,
-            self.money,
-            self.pass_time,
+            *[self.money] * 2,
+            *[self.pass_time] * 2,
         ]
-        return self.pick([*usual * 3, self.rare, self.rare])()
+        return self.pick([*usual * 2, self.rare, self.rare])()
 
 
 def new_twin() -> Twin:
