@@ -7,6 +7,6 @@ protobuf.
 - `matching`: what an incoming order meets
 - `ledger`: balances, positions, fees
 - `state`: everything that is folded, and its snapshot
-- `decide`: command to events, changing nothing
+- `decide`: command to events, changing nothing; the rules in `placing`, `working`, `administration`
 - `fold`: event into state, deciding nothing
 """

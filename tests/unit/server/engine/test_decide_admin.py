@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tradewire_server.engine.administration import LIVE_KEYS_MAX
 from tradewire_server.engine.commands import (
     Command,
     CreateAccount,
@@ -18,7 +19,6 @@ from tradewire_server.engine.commands import (
     UpdateAccount,
     Withdraw,
 )
-from tradewire_server.engine.decide import LIVE_KEYS_MAX
 from tradewire_server.engine.events import (
     AccountUpdated,
     AssetCreated,
