@@ -134,6 +134,8 @@ def test_amounts_without_a_bound_are_text() -> None:
 
 
 def test_empty_state_has_a_snapshot() -> None:
+    fees = ["fees", 0, 0, 0, False, False, 0, 0, [], []]
+    assert dump_state(State()) == [1, 0, 0, False, [], [], [fees], [], []]
     assert through_snapshot(State()).state_hash() == State().state_hash()
 
 
