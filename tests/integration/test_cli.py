@@ -234,7 +234,7 @@ def test_instruments_and_limits_in_json(shell: Shell) -> None:
         "maximum_quantity": "1000",
         "minimum_notional": "1",
         "maximum_notional": "10000000",
-        "price_band_percent": "50",
+        "price_band_percent": "100",
         "market_protection_percent": "5",
         "status": "trading",
     }

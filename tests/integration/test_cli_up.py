@@ -4,6 +4,7 @@ import base64
 import datetime
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -307,4 +308,28 @@ def test_the_server_alone_makes_one_admin_key_and_nothing_else(tmp_path: Path) -
         second = json.loads((data_dir / "admin.json").read_bytes())
         assert second["api_key"] != first["api_key"]
         assert run_command("admin", "venue", "--json", *at).json["account_count"] == 2
+        assert venue.end() == 0
+
+
+def test_a_venue_that_cannot_write_any_more_stops_itself(tmp_path: Path) -> None:
+    data_dir = tmp_path / "venue"
+    at = ("--data-dir", str(data_dir))
+    with venue_process(data_dir, "--no-bots") as venue:
+        kept = run_command(
+            "orders", "place", "BTC-USD", "buy", "1", "--price", "100", *at, "--json"
+        )
+        # As if the disk were full: files cannot grow beyond this, and the journal's is there.
+        limit = 20_000
+        resource.prlimit(venue.process.pid, resource.RLIMIT_FSIZE, (limit, limit))
+        lost = run_command("orders", "place", "BTC-USD", "buy", "1", "--price", "101", *at)
+        assert venue.process.wait(30) == 3
+        assert not (data_dir / "venue.json").exists()
+    assert lost.exit_code == 1
+    last = venue.printed.splitlines()[-1]
+    assert last.startswith("tradewire: the venue has stopped itself: ")
+    assert f"`tradewire doctor --data-dir {data_dir}`" in last
+    # What was acknowledged is there.
+    with venue_process(data_dir, "--no-bots") as venue:
+        found = run_command("orders", "list", "--json", *at).json
+        assert kept.json["order_id"] in [order["order_id"] for order in found]
         assert venue.end() == 0

@@ -61,7 +61,7 @@ BTC_USD = Instrument(
     maximum_quantity_lots=1_000 * 10**6,
     minimum_notional=1 * _UNITS,
     maximum_notional=10_000_000 * _UNITS,
-    price_band_ppm=500_000,
+    price_band_ppm=1_000_000,
     market_protection_ppm=50_000,
 )
 ETH_USD = BTC_USD._replace(
