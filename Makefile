@@ -83,6 +83,10 @@ test-slow: $(READY) ## Run the long tests: simulations and soaks
 bench: $(READY) ## Measure the figures of the design; ARGS chooses
 	$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: crash
+crash: $(READY) ## Kill the venue 20 times under load, check every promise; ARGS="--seed 1" chooses
+	$(BIN)/python -m tests.simulation.crash $(ARGS)
+
 .PHONY: up
 up: $(READY) ## Run a venue; ARGS="--help" lists what can be set
 	$(BIN)/tradewire up $(ARGS)

@@ -28,6 +28,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from tradewire.v1 import order_service_pb2
 
@@ -51,7 +52,19 @@ STABLE_TRIES = 40
 CLIENTS_END_S = 15.0
 LOOKUPS_AT_ONCE = 16
 SHOWN_MAX = 40
+# Of the lives that end with SIGTERM, those that are killed while they drain.
+KILLED_DRAIN_SHARE = 0.67
 FILE_SIZE_MAX = 2 << 20
+
+
+class Load(NamedTuple):
+    """How long the clients work in a life, and how often it ends with SIGTERM."""
+
+    seconds: tuple[float, float] = (0.4, 2.0)
+    drain_share: float = 0.3
+
+
+DEFAULT_LOAD = Load()
 
 
 @dataclass
@@ -93,15 +106,15 @@ class CrashRun:
         directory: Path,
         *,
         seed: int,
-        load_s: tuple[float, float],
-        report: Callable[[str], None],
+        load: Load,
+        report: Callable[[str], None] | None = None,
         fault: str | None = None,
     ) -> None:
         self._directory = directory
         self._arguments = [f"--fault={fault}"] if fault is not None else []
         self._report = report
         self._chance = random.Random(seed)
-        self._load_s = load_s
+        self._times = load
         self._started = time.monotonic()
         self.history = History()
         self.process = VenueProcess(directory)
@@ -141,7 +154,7 @@ class CrashRun:
             await self._begin_life()
         while self.summary.kills < kills:
             await self._load()
-            await asyncio.sleep(self._chance.uniform(*self._load_s))
+            await asyncio.sleep(self._chance.uniform(*self._times.seconds))
             await self._go_on(await self._end_life())
         await self._finish()
         return self._summarise()
@@ -156,9 +169,10 @@ class CrashRun:
         self._tell("checked")
 
     def _tell(self, text: str) -> None:
-        seconds = time.monotonic() - self._started
-        violations = self.history.violation_count
-        self._report(f"{seconds:5.1f} s, life {self._life}: {text}; {violations} violations")
+        if self._report is not None:
+            seconds = time.monotonic() - self._started
+            violations = self.history.violation_count
+            self._report(f"{seconds:5.1f} s, life {self._life}: {text}; {violations} violations")
 
     async def _begin_life(self, *arguments: str) -> None:
         """Start the venue, sign in and follow."""
@@ -200,19 +214,19 @@ class CrashRun:
 
     async def _end_life(self) -> str:
         """Kill; or drain, and perhaps kill before that is done."""
-        way = self._chance.random()
-        if way < 0.7:
+        drains = self._chance.random() < self._times.drain_share
+        if not drains:
             self.process.signal(signal.SIGKILL)
         else:
             self.process.signal(signal.SIGTERM)
-            if way < 0.9:
+            if self._chance.random() < KILLED_DRAIN_SHARE:
                 await asyncio.sleep(self._chance.uniform(0, 0.8))
                 self.process.signal(signal.SIGKILL)
         code = await self.process.ended()
         if code == -signal.SIGKILL:
             self.summary.kills += 1
             return f"kill {self.summary.kills}"
-        if code == 0 and way >= 0.7:
+        if code == 0 and drains:
             self.summary.drains += 1
             return f"drain {self.summary.drains}"
         self.history.violate(f"the venue ended with {code}:\n{self.process.log_tail()}")
@@ -463,22 +477,18 @@ class CrashRun:
             await connection.close()
 
 
-def _silent(text: str) -> None:
-    """Take a report of progress that nobody wants."""
-
-
 async def crash(
     directory: Path,
     *,
     kills: int,
     seed: int,
-    load_s: tuple[float, float] = (0.4, 2.0),
+    load: Load = DEFAULT_LOAD,
     disk_full: bool = True,
-    report: Callable[[str], None] = _silent,
+    report: Callable[[str], None] | None = None,
     fault: str | None = None,
 ) -> Summary:
     """Run once in an empty directory."""
-    run = CrashRun(directory, seed=seed, load_s=load_s, report=report, fault=fault)
+    run = CrashRun(directory, seed=seed, load=load, report=report, fault=fault)
     try:
         return await run.run(kills, disk_full=disk_full)
     finally:

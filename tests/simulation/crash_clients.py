@@ -7,6 +7,7 @@ learns from one process is held against what the next one says.
 import asyncio
 import contextlib
 import random
+from collections.abc import Iterator
 from typing import Final
 
 import grpc
@@ -15,8 +16,17 @@ from tradewire.v1 import order_pb2, order_service_pb2, stream_pb2
 
 from tests.simulation.crash_checks import Copy
 from tests.simulation.crash_orders import OrderSource
-from tests.simulation.crash_wire import Connection, Stream, fields, result_of
-from tests.support.history import Answer, Attempt, Failure, History, Kind, Operation, Result
+from tests.simulation.crash_wire import Connection, Stream, failure_in, fields, result_of
+from tests.support.history import (
+    PASSING_REFUSALS,
+    Answer,
+    Attempt,
+    Failure,
+    History,
+    Kind,
+    Operation,
+    Result,
+)
 
 BATCH, CAUGHT_UP, HEARTBEAT, CLOSING = 1, 3, 4, 5
 EXECUTIONS, RESULTS = 1, 2
@@ -130,6 +140,7 @@ class CopyBuilder:
         self._account = account
         self._history = history
         self._journal_id = ""
+        self._is_broken = False
         self.executions: list[bytes] = []
 
     def copy(self, *, complete: bool) -> Copy:
@@ -158,18 +169,34 @@ class CopyBuilder:
             return False
         return True
 
+    @contextlib.contextmanager
+    def until_failure(self) -> Iterator[None]:
+        """End quietly when a call fails because the venue has died, or does not serve."""
+        try:
+            yield
+        except grpc.aio.AioRpcError as error:
+            failure = failure_in(error)
+            if failure is not None and failure.reason not in PASSING_REFUSALS:
+                self._complain(f"is refused after {len(self.executions)}: {failure}")
+        except asyncio.InvalidStateError:
+            # What gRPC says to a write behind the end of the call.
+            pass
+
     def _expect(self, name: str, sequence: int) -> None:
         if sequence != len(self.executions):
             self._complain(f"{name} says {sequence}, {len(self.executions)} executions came")
 
     def _complain(self, text: str) -> None:
-        self._history.violate(f"follower {self.name} of {self._account}: {text}")
+        """Note the first thing that is wrong; what follows from it is not worth a word."""
+        if not self._is_broken:
+            self._is_broken = True
+            self._history.violate(f"follower {self.name} of {self._account}: {text}")
 
     async def reaches(self, sequence: int, *, within_s: float = 20.0) -> None:
         """Wait until everything up to a sequence has come."""
         loop = asyncio.get_running_loop()
         give_up = loop.time() + within_s
-        while len(self.executions) < sequence:
+        while len(self.executions) < sequence and not self._is_broken:
             if loop.time() > give_up:
                 self._complain(f"has {len(self.executions)} of {sequence} executions, and waits")
                 return
@@ -187,7 +214,7 @@ class Follower:
     async def run(self, connection: Connection) -> None:
         """Follow as long as the venue lives."""
         # It may fail at any message: what came before counts.
-        with contextlib.suppress(grpc.aio.AioRpcError):
+        with self.builder.until_failure():
             while True:
                 await self._follow_once(connection)
 
@@ -225,7 +252,7 @@ class EntryClient:
     async def run(self, connection: Connection) -> None:
         """Enter orders as long as the venue lives."""
         # It may fail at any message: what has no result by then is unknown.
-        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        with self.builder.until_failure():
             while True:
                 await _EntryStream(self._account, self.builder, connection).run(
                     cancel_on_disconnect=self._cancel_on_disconnect
