@@ -75,8 +75,6 @@ async def test_a_venue_that_lost_what_it_had_said_is_found_out(tmp_path: Path) -
         violations = "\n".join((await run.run(1, disk_full=False)).violations)
     finally:
         await run.abandon()
-    assert "acknowledged before it was durable" in violations
-    assert "was sent more than was durable" in violations
     assert "SEQUENCE_OUT_OF_RANGE" in violations
     assert "and is lost" in violations
 
