@@ -16,20 +16,6 @@ After = Annotated[
     int | None, typer.Option(min=0, help="Begin after this number; 0 is the beginning.")
 ]
 
-EXECUTION_COLUMNS = (
-    ("#", "sequence"),
-    ("Time", "transact_time_ns"),
-    ("Type", "type"),
-    ("Order", "order.order_id"),
-    ("Symbol", "order.symbol"),
-    ("Side", "order.side"),
-    ("Price", "order.price"),
-    ("Quantity", "order.quantity"),
-    ("Leaves", "order.leaves_quantity"),
-    ("Traded", "last_quantity"),
-    ("At", "last_price"),
-    ("Reason", "reason"),
-)
 LEDGER_COLUMNS = (
     ("#", "ledger_sequence"),
     ("Time", "time_ns"),
@@ -55,7 +41,7 @@ async def executions(
     With `--follow` every execution comes exactly once and in order, also across outages; with
     `--json --follow` one object per line. Example: `tradewire executions --follow --after 0`
     """
-    from tradewire_server.cli.rendering import print_json, show, table
+    from tradewire_server.cli.rendering import print_json, show
 
     async with options.client() as client:
         begin = after
@@ -71,11 +57,20 @@ async def executions(
     if json:
         print_json(found)
     else:
-        show(table(found, EXECUTION_COLUMNS, empty="no executions"))
+        for execution in found:
+            _print_execution(execution, as_json=False)
+        if not found:
+            show("no executions")
 
 
 def _print_execution(execution: "Execution", *, as_json: bool) -> None:
-    from tradewire_server.cli.rendering import cell, clock_text, print_json_line, row_style, show
+    from tradewire_server.cli.rendering import (
+        cell,
+        clock_text,
+        print_json_line,
+        row_style,
+        show_line,
+    )
 
     if as_json:
         print_json_line(execution)
@@ -92,8 +87,7 @@ def _print_execution(execution: "Execution", *, as_json: bool) -> None:
         f"{cell(order.side)} {cell(order.quantity or order.quote_quantity)} {price}  "
         f"order {order.order_id}: {what}, {cell(order.leaves_quantity)} left"
     )
-    style = row_style(execution)
-    show(f"[{style}]{line}[/]" if style else line)
+    show_line(line, style=row_style(execution))
 
 
 @with_venue
@@ -162,7 +156,8 @@ async def ledger(
         print_json(found)
     else:
         rows = [_LedgerRow.of(entry) for entry in found]
-        show(table(rows, LEDGER_COLUMNS, empty="no entries"))
+        optional = ("request_id", "order_id", "symbol")
+        show(table(rows, LEDGER_COLUMNS, optional=optional, empty="no entries"))
 
 
 class _LedgerRow(NamedTuple):

@@ -39,8 +39,8 @@ ACCOUNT_COLUMNS = (
     ("Taker fee", "taker_fee_rate"),
     ("Open orders", "open_order_count"),
     ("Limit", "open_order_limit"),
-    ("Trading disabled", "trading_disabled"),
-    ("Exempt from rate limits", "rate_limit_exempt"),
+    ("Disabled", "trading_disabled"),
+    ("Exempt", "rate_limit_exempt"),
 )
 BALANCE_COLUMNS = (
     ("Asset", "asset"),
@@ -239,16 +239,15 @@ async def instruments(options: AdminOptions, json: Json = False) -> None:
     Example: `tradewire admin instruments`
     """
     from tradewire_server.cli.connection import VenueOptions
-    from tradewire_server.cli.rendering import print_json, show, table
+    from tradewire_server.cli.market import show_instruments
+    from tradewire_server.cli.rendering import print_json
 
     async with VenueOptions(data_dir=options.data_dir).public_client() as client:
         found = await client.market.instruments()
     if json:
         print_json(found)
     else:
-        from tradewire_server.cli.market import INSTRUMENT_COLUMNS
-
-        show(table(found, INSTRUMENT_COLUMNS, empty="no instruments"))
+        show_instruments(found)
 
 
 @app.command("create-instrument")

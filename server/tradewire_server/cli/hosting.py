@@ -49,6 +49,11 @@ class HostOptions:
     http_port: int = 0
     fix_port: int = 0
 
+    @property
+    def listen_host(self) -> str:
+        """The host as it stands before a port: IPv6 addresses in brackets."""
+        return f"[{self.host}]" if ":" in self.host and "[" not in self.host else self.host
+
     def tls(self) -> Tls | None:
         """Return the files of the listeners, which must be there.
 
@@ -70,7 +75,7 @@ class HostOptions:
         return Settings(
             data_dir=self.data_dir,
             environment=self.environment,
-            host=self.host,
+            host=self.listen_host,
             grpc_port=self.grpc_port,
             admin_port=self.admin_port,
             tls=self.tls(),
@@ -161,7 +166,7 @@ def _running(
         environment=options.environment,
         journal_id=app.journal.journal_id,
         version=__version__,
-        host=options.host,
+        host=options.listen_host,
         tls=options.tls_certificate is not None,
         ports=Ports(grpc=grpc_port, admin=admin_port, metrics=metrics_port),
         reserved_ports={

@@ -35,6 +35,7 @@ COLUMNS = (
     ("Expires", "expire_time_ns"),
     ("Revoked", "revoke_time_ns"),
 )
+OPTIONAL_COLUMNS = ("label", "algorithm", "account", "create_time_ns")
 
 
 @app.command("list")
@@ -155,7 +156,7 @@ def show_keys(
     if as_json:
         print_json(keys[0] if single else keys)
     else:
-        show(table(keys, COLUMNS, empty="no keys"))
+        show(table(keys, COLUMNS, optional=OPTIONAL_COLUMNS, empty="no keys"))
 
 
 def show_created(answer: dict[str, Any], key: "ApiKey", path: Path, *, as_json: bool) -> None:

@@ -9,7 +9,9 @@ from tradewire_server.cli.arguments import Json, Symbol, as_typed, time_of
 from tradewire_server.cli.connection import VenueOptions, with_venue
 
 if TYPE_CHECKING:
-    from tradewire_client import Book, Trade
+    from collections.abc import Sequence
+
+    from tradewire_client import Book, Instrument, Trade
 
 Depth = Annotated[int, typer.Option(min=1, max=1000, help="Levels per side.")]
 
@@ -28,6 +30,14 @@ INSTRUMENT_COLUMNS = (
     ("Maximum notional", "maximum_notional"),
     ("Band %", "price_band_percent"),
     ("Protection %", "market_protection_percent"),
+)
+OPTIONAL_INSTRUMENT_COLUMNS = (
+    "price_band_percent",
+    "market_protection_percent",
+    "maximum_quantity",
+    "minimum_quantity",
+    "maximum_notional",
+    "minimum_notional",
 )
 TRADE_COLUMNS = (
     ("Trade", "trade_id"),
@@ -147,7 +157,13 @@ async def trades(
 
 
 def _print_trade(trade: "Trade", *, as_json: bool) -> None:
-    from tradewire_server.cli.rendering import cell, clock_text, print_json_line, row_style, show
+    from tradewire_server.cli.rendering import (
+        cell,
+        clock_text,
+        print_json_line,
+        row_style,
+        show_line,
+    )
 
     if as_json:
         print_json_line(trade)
@@ -156,8 +172,7 @@ def _print_trade(trade: "Trade", *, as_json: bool) -> None:
         f"{trade.trade_id:>9}  {clock_text(trade.time_ns)}  {cell(trade.taker_side):4}  "
         f"{cell(trade.price):>12}  {cell(trade.quantity):>14}"
     )
-    style = row_style(trade)
-    show(f"[{style}]{line}[/]" if style else line)
+    show_line(line, style=row_style(trade))
 
 
 @with_venue
@@ -216,14 +231,22 @@ async def instruments(options: VenueOptions, json: Json = False) -> None:
 
     Example: `tradewire instruments --json`
     """
-    from tradewire_server.cli.rendering import print_json, show, table
+    from tradewire_server.cli.rendering import print_json
 
     async with options.public_client() as client:
         found = await client.market.instruments()
     if json:
         print_json(found)
     else:
-        show(table(found, INSTRUMENT_COLUMNS, empty="no instruments"))
+        show_instruments(found)
+
+
+def show_instruments(found: "Sequence[Instrument]") -> None:
+    """Print instruments for people."""
+    from tradewire_server.cli.rendering import show, table
+
+    optional = OPTIONAL_INSTRUMENT_COLUMNS
+    show(table(found, INSTRUMENT_COLUMNS, optional=optional, empty="no instruments"))
 
 
 def add_to(app: typer.Typer) -> None:

@@ -43,6 +43,7 @@ COLUMNS = (
     ("Status", "status"),
     ("Reason", "reason"),
 )
+OPTIONAL_COLUMNS = ("type", "average_price", "client_order_id")
 
 
 @app.command()
@@ -221,7 +222,8 @@ async def list_orders(
     if json:
         print_json(found)
     else:
-        show(table(found, COLUMNS, empty="no closed orders" if closed else "no working orders"))
+        empty = "no closed orders" if closed else "no working orders"
+        show(table(found, COLUMNS, optional=OPTIONAL_COLUMNS, empty=empty))
 
 
 def _show(order: "Order", *, as_json: bool) -> None:

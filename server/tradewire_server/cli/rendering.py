@@ -15,13 +15,16 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 NS_PER_S = 10**9
 # Tables in pipes and files are not folded to the width of a screen that nobody looks at.
 PIPE_WIDTH = 200
+WIDTH_MAX = 10_000
 _TIME_SUFFIX = "_time_ns"
 
 Column = tuple[str, str]
@@ -44,6 +47,11 @@ def error_console() -> Console:
 def show(content: RenderableType) -> None:
     """Print something for people."""
     console().print(content, crop=False)
+
+
+def show_line(text: str, *, style: str = "") -> None:
+    """Print a line that the terminal may fold where it likes."""
+    console().print(text, style=style or None, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -95,8 +103,8 @@ def time_text(nanoseconds: int) -> str:
 
 
 def clock_text(nanoseconds: int | None) -> str:
-    """Return a time for a table, to the millisecond."""
-    return "" if nanoseconds is None else time_text(nanoseconds)[:-7].replace("T", " ")
+    """Return a time for people, to the second."""
+    return "" if nanoseconds is None else time_text(nanoseconds)[:19].replace("T", " ")
 
 
 def cell(value: Any) -> str:
@@ -109,44 +117,80 @@ def cell(value: Any) -> str:
         return (enum_name(value) or "").replace("_", " ")
     if isinstance(value, tuple | list):
         return ", ".join(map(cell, value))
+    if hasattr(value, "price") and hasattr(value, "quantity"):
+        return f"{cell(value.quantity)} at {cell(value.price)}"
     return escape(str(plain(value)))
 
 
 def table(
-    items: Iterable[Any], columns: Sequence[Column], *, title: str = "", empty: str = ""
+    items: Iterable[Any],
+    columns: Sequence[Column],
+    *,
+    optional: Sequence[str] = (),
+    empty: str = "",
 ) -> RenderableType:
     """Return a table of items: each column is a header and the name of a field, dotted if it is of
-    an inner value. Numbers stand right.
+    an inner value.
+
+    Columns in which nothing stands are left out. On a narrow screen the `optional` ones go first,
+    the last of them before the others; what does not fit even then is shown item by item.
     """
     rows = list(items)
-    if not rows and empty:
+    if not rows:
         return empty
-    result = Table(title=title or None, title_justify="left", header_style="bold")
-    values = [[_field(item, name) for _, name in columns] for item in rows]
-    for index, (header, _) in enumerate(columns):
-        numeric = any(isinstance(row[index], Decimal | int) for row in values) and not any(
-            isinstance(row[index], bool | enum.Enum) for row in values
-        )
+    shown = [columns[0], *(c for c in columns[1:] if any(_text(row, c) for row in rows))]
+    droppable = [column for name in optional for column in shown if column[1] == name]
+    unbounded = console().options.update(width=WIDTH_MAX)
+    while True:
+        result = _grid(rows, shown)
+        if Measurement.get(console(), unbounded, result).maximum <= console().width:
+            return result
+        if not droppable:
+            return Group(*(_item(row, shown) for row in rows))
+        shown.remove(droppable.pop())
+
+
+def _grid(rows: list[Any], columns: Sequence[Column]) -> Table:
+    result = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for header, name in columns:
+        values = [_field(row, name) for row in rows]
+        numeric = all(_is_number(value) for value in values if value is not None)
         result.add_column(header, justify="right" if numeric else "left", no_wrap=True)
-    for item, row in zip(rows, values, strict=True):
-        texts = (
-            clock_text(value) if name.endswith("time_ns") else cell(value)
-            for value, (_, name) in zip(row, columns, strict=True)
-        )
-        result.add_row(*texts, style=row_style(item))
+    for row in rows:
+        result.add_row(*(_text(row, column) for column in columns), style=row_style(row))
     return result
 
 
-def record(value: Any, *, title: str = "") -> RenderableType:
+def _item(row: Any, columns: Sequence[Column]) -> RenderableType:
+    lines = Table.grid(padding=(0, 2))
+    for column in columns:
+        text = _text(row, column)
+        if text:
+            lines.add_row(column[0], text, style=row_style(row))
+    lines.add_row("")
+    return lines
+
+
+def _text(item: Any, column: Column) -> str:
+    value = _field(item, column[1])
+    return clock_text(value) if column[1].endswith("time_ns") else cell(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Decimal | int) and not isinstance(value, bool | enum.Enum)
+
+
+def record(value: Any) -> RenderableType:
     """Return one value as a table of two columns, absent fields left out."""
-    result = Table(title=title or None, title_justify="left", show_header=False)
+    result = Table.grid(padding=(0, 2))
+    result.add_column(style="bold")
     for field in dataclasses.fields(value):
         content = getattr(value, field.name)
         if content is None or content == "":
             continue
         if field.name.endswith("time_ns"):
-            content = clock_text(content) if content else ""
-        text = content if isinstance(content, str) else cell(content)
+            content = clock_text(content)
+        text = cell(content)
         if text:
             result.add_row(field.name.removesuffix("_ns").replace("_", " "), text)
     return result

@@ -58,7 +58,8 @@ class Shape:
     spread_ticks: int
     gap_ticks: int
     quantity_lots: int
-    # Prices move by this much before an order is moved: fewer amends, and a book that breathes.
+    # An order is moved when it is off by more than this, times one more than its level: the best
+    # levels follow closely, the deep ones seldom, as in a real book.
     tolerance_ticks: int
 
 
@@ -97,7 +98,7 @@ class Ladder:
             if working is None:
                 self._busy.add(slot)
                 yield Place(slot, quote)
-            elif abs(working[1] - quote.price) > self._shape.tolerance_ticks:
+            elif abs(working[1] - quote.price) > self._shape.tolerance_ticks * (slot.level + 1):
                 self._busy.add(slot)
                 yield Amend(slot, working[0], quote.price)
 

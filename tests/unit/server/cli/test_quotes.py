@@ -63,6 +63,15 @@ def test_an_order_is_moved_when_the_price_has_gone_far_enough() -> None:
     assert list(ladder.actions({BID: Quote(980, 100)})) == [Amend(BID, "7", 980)]
 
 
+def test_deeper_orders_are_moved_less_often() -> None:
+    ladder = Ladder(SHAPE)
+    deep = Slot("buy", 2)
+    list(ladder.actions({deep: Quote(980, 100)}))
+    ladder.working(deep, "7", 980)
+    assert list(ladder.actions({deep: Quote(992, 100)})) == []
+    assert list(ladder.actions({deep: Quote(993, 100)})) == [Amend(deep, "7", 993)]
+
+
 def test_a_slot_is_free_again_when_its_order_ends_or_its_command_fails() -> None:
     ladder = Ladder(SHAPE)
     wanted = {BID: Quote(990, 100)}
