@@ -183,6 +183,13 @@ def test_closed_order_carries_its_reason() -> None:
         limit("ann", "a2", SELL, "999@100"),
     )
     new, canceled, rejected = venue.recorder.executions
+    last = venue.state.event_number
+    assert [row.execution_id for row in venue.recorder.executions] == [
+        2 * last - 4,
+        2 * last - 2,
+        2 * last,
+    ]
+    assert new.execution_id == 2 * new.order_id
     assert (new.order_reason, new.reason) == (Reason.UNSPECIFIED, Reason.UNSPECIFIED)
     assert (canceled.order_reason, canceled.reason) == (Reason.USER_CANCELED, Reason.USER_CANCELED)
     assert (canceled.leaves_lots, canceled.command_client_order_id) == (0, "x1")

@@ -216,6 +216,7 @@ def test_impossible_instruments_name_the_rule(changes: dict[str, Any], rule: str
         {"market_protection_ppm": 1_000_000},
         {"price_band_ppm": AMOUNT_BOUND - 1},
         {"lot_decimals": 2},
+        {"lot_decimals": 0, "base_precision": 0},
         {"tick_decimals": 2},
     ],
 )

@@ -90,6 +90,21 @@ def test_snapshot_gives_the_state_back() -> None:
     assert list(recovered.keys) == ["k2", "k1"]
 
 
+def test_snapshot_is_plain_and_sorted_by_name() -> None:
+    plain = dump_state(rich_venue().state)
+
+    def types(value: object) -> set[type]:
+        inner = [types(item) for item in value] if isinstance(value, list) else []
+        return {type(value)}.union(*inner)
+
+    # No member of an enumeration, no tuple: nothing that is written otherwise than it is read.
+    assert types(plain) == {list, int, str, bool, bytes}
+    assets, markets, accounts = plain[4:7]
+    assert [row[0] for row in assets] == ["BTC", "ETH", "USD"]
+    assert [row[0][0] for row in markets] == ["BTC-USD", "ETH-USD"]
+    assert [row[0] for row in accounts] == ["ann", "fees", "zoe"]
+
+
 def test_recovered_venue_goes_on_like_the_other() -> None:
     venue = rich_venue()
     cut = len(venue.events)
@@ -245,4 +260,5 @@ def test_market_remembers_a_bounded_number_of_good_texts() -> None:
         assert market.parse_price(str(ticks)) == ticks
         assert market.parse_price(f"{ticks}.5") is Reason.PRICE_OFF_TICK
         assert len(market.price_texts) <= TEXTS_MAX
-    assert all(BTC_USD.parse_price(text) == ticks for text, ticks in market.price_texts.items())
+    assert market.price_texts
+    assert {text: int(text) for text in market.price_texts} == market.price_texts
