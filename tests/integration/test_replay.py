@@ -2,6 +2,9 @@
 
 import json
 import lzma
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -228,3 +231,26 @@ def test_a_seeded_book_comes_nearer_to_the_recording(data_dir: Path) -> None:
     assert report["whole"]["best_ask"] >= 0.999
     assert report["second_half"]["top5_bid"] >= 0.986
     assert report["second_half"]["top5_ask"] >= 0.991
+
+
+def test_a_venue_that_dies_ends_the_replay_with_one_line(tmp_path: Path) -> None:
+    tape = Tape()
+    for number in range(1, 30_000):
+        tape.order("created", number, 0, "100.00", "1.00000000")
+    recording = tape.save(tmp_path / "day.log")
+    data_dir = tmp_path / "venue"
+    at = ("--data-dir", str(data_dir))
+    with venue_process(data_dir, "--no-bots") as venue:
+        replay = subprocess.Popen(
+            [sys.executable, "-m", "tradewire_server.cli", "replay", str(recording), "--json", *at],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while run_command("admin", "venue", "--json", *at).json["open_order_count"] < 1_000:
+            assert replay.poll() is None, replay.communicate()
+        venue.end(signal.SIGKILL)
+        out, err = replay.communicate(timeout=60)
+    assert (replay.returncode, out) == (1, "")
+    assert len(err.splitlines()) == 1
+    assert err.startswith("tradewire: the venue ended the stream: ")
