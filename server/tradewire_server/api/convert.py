@@ -73,12 +73,26 @@ def place_command(
     )
 
 
+def _order_id(
+    request: order_service_pb2.AmendOrderRequest | order_service_pb2.CancelOrderRequest,
+) -> int:
+    """Return the venue's id of the order that is meant, 0 when it is named otherwise.
+
+    Raises ApiError for the id 0, which no order has.
+    """
+    order_id = int(request.order_id or 0)
+    if request.order_id and not order_id:
+        text = f"there is no order {request.order_id}"
+        raise make_error(Reason.ORDER_NOT_FOUND, text, field="order_id")
+    return order_id
+
+
 def amend_command(request: order_service_pb2.AmendOrderRequest, account: str) -> AmendOrder:
     """Return the command of an AmendOrderRequest."""
     return AmendOrder(
         account,
         request.client_order_id,
-        int(request.order_id or 0),
+        _order_id(request),
         request.original_client_order_id,
         normalize_decimal(request.quantity) if request.HasField("quantity") else "",
         normalize_decimal(request.price) if request.HasField("price") else "",
@@ -90,7 +104,7 @@ def cancel_command(request: order_service_pb2.CancelOrderRequest, account: str) 
     return CancelOrder(
         account,
         request.client_order_id,
-        int(request.order_id or 0),
+        _order_id(request),
         request.original_client_order_id,
     )
 

@@ -30,15 +30,19 @@ def make_status(
     *,
     metadata: Mapping[str, str] | None = None,
     fields: Iterable[tuple[str, str]] = (),
+    outcome: str = "",
 ) -> status_pb2.Status:
-    """Return the status of a reason; `fields` are (field path, what is wrong with it)."""
+    """Return the status of a reason; `fields` are (field path, what is wrong with it).
+
+    The outcome is the catalogue's, unless it is given.
+    """
     entry = reasons()[reason]
     info = error_details_pb2.ErrorInfo(
         reason=reason.name,
         domain=DOMAIN,
         metadata={
             **(metadata or {}),
-            "outcome": entry.outcome,
+            "outcome": outcome or entry.outcome,
             "retryable": "true" if entry.retryable else "false",
             "advice": entry.advice,
         },
@@ -71,7 +75,14 @@ def make_error(
 def refused_status(refused: Refused) -> status_pb2.Status:
     """Return the status of a command that had no effect."""
     fields = ((refused.field, refused.text),) if refused.field else ()
-    return make_status(refused.reason, refused.text, metadata=dict(refused.metadata), fields=fields)
+    # Also for a reason that rejects an order: a withdrawal beyond the funds leaves no trace.
+    return make_status(
+        refused.reason,
+        refused.text,
+        metadata=dict(refused.metadata),
+        fields=fields,
+        outcome="refused",
+    )
 
 
 @cache

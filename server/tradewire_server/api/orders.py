@@ -118,6 +118,9 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
         venue = self._venue
         account = venue.account(own_account(request.account))
         after, size = number_token(request.page_token), page_size(request.page_size)
+        if request.symbol and request.symbol not in venue.state.markets:
+            text = f"there is no instrument {request.symbol}"
+            raise make_error(Reason.INSTRUMENT_NOT_FOUND, text, field="symbol")
         sequence = account.sequence
         if request.filter == order_service_pb2.ORDER_FILTER_CLOSED:
             await venue.sequencer.settled()

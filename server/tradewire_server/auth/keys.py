@@ -182,7 +182,9 @@ class KeyNotFound(AuthError):
 
     def __init__(self, key_id: str) -> None:
         super().__init__(
-            Reason.KEY_NOT_FOUND, f"No key {key_id[:64]!r} in this account: see ListKeys."
+            Reason.KEY_NOT_FOUND,
+            f"No key {key_id[:64]!r} in this account: see ListKeys.",
+            field="api_key",
         )
 
 
