@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
-from tradewire.v1 import order_pb2, order_service_pb2, reason_pb2
+from tradewire.v1 import account_pb2, admin_service_pb2, order_pb2, order_service_pb2, reason_pb2
 
-from tests.simulation import crash_checks
+from tests.simulation import crash_checks, crash_money
 from tests.simulation.crash_checks import Copy
 from tests.simulation.crash_record import Holding, Record, View, step_of
 from tests.simulation.crash_world import DEPOSITS, FEES, TRADERS
 from tests.support.history import Answer, Failure, History, Kind, Operation, Verdict
 
+LedgerEntry = account_pb2.LedgerEntry
 PlaceOrderRequest = order_service_pb2.PlaceOrderRequest
 MAKER_FEE, TAKER_FEE = Decimal("0.04"), Decimal("0.08")
 
@@ -142,12 +143,55 @@ BOB = [
 ]
 
 
+def movement(sequence: int, request_id: str, asset: str, amount: str, total: str) -> LedgerEntry:
+    changes = [account_pb2.LedgerChange(asset=asset, amount=amount, total=total)]
+    return LedgerEntry(ledger_sequence=sequence, request_id=request_id, changes=changes)
+
+
+def booked_trade(
+    sequence: int, order_id: str, fee: Decimal, *changes: tuple[str, str, str]
+) -> LedgerEntry:
+    return LedgerEntry(
+        ledger_sequence=sequence,
+        order_id=order_id,
+        symbol="BTC-USD",
+        trade_id=1,
+        fee=str(fee),
+        changes=[account_pb2.LedgerChange(asset=a, amount=n, total=t) for a, n, t in changes],
+    )
+
+
+def founding(name: str) -> list[LedgerEntry]:
+    of_account = {
+        asset: str(amount) for (owner, asset), amount in DEPOSITS.items() if owner == name
+    }
+    return [
+        movement(sequence, f"{name}-{asset}", asset, amount, amount)
+        for sequence, (asset, amount) in enumerate(of_account.items(), 1)
+    ]
+
+
+ALICES_LEDGER = [
+    *founding("alice"),
+    booked_trade(
+        4, "10", MAKER_FEE, ("BTC", "0.4", "1000000.4"), ("USD", "-40.04", "399999959.96")
+    ),
+    movement(5, "m-0", "USD", "0.5", "399999960.46"),
+]
+BOBS_LEDGER = [
+    *founding("bob"),
+    booked_trade(4, "11", TAKER_FEE, ("BTC", "-0.4", "999999.6"), ("USD", "39.92", "400000039.92")),
+]
+
+
 @dataclass
 class World:
     """What was said to clients, and what the venue says now."""
 
     history: History
+    money: History
     executions: dict[str, list[bytes]]
+    ledgers: dict[str, list[LedgerEntry]]
     holdings: dict[str, dict[str, Holding]]
     found: dict[str, order_service_pb2.GetOrderResponse | None]
     copies: list[Copy]
@@ -159,7 +203,8 @@ class World:
     def violations(self) -> list[str]:
         records = {name: Record(self._view(name)) for name in TRADERS}
         found = list(self.history.violations)
-        found += crash_checks.check_all(self.history, records, self.holdings[FEES], self.copies)
+        found += crash_checks.check_all(self.history, records, self.copies)
+        found += crash_money.check_all(self.money, records, self.holdings[FEES])
         found += crash_checks.check_recovery(records["alice"], self.durable)
         return found
 
@@ -169,6 +214,7 @@ class World:
         return View(
             name,
             executions,
+            self.ledgers[name],
             [step.order for step in last.values() if not step.is_final],
             [step.order for step in last.values() if step.is_final],
             self.holdings[name],
@@ -223,6 +269,21 @@ def sound_history() -> History:
     return history
 
 
+def sound_money() -> History:
+    history = History()
+    for number, amount, result in ((0, "0.5", Answer(b"", 5)), (1, "0.25", None)):
+        request = admin_service_pb2.CreateDepositRequest(
+            request_id=f"m-{number}", account="alice", asset="USD", amount=amount
+        )
+        operation = history.begin(
+            "alice", Kind.DEPOSIT, request, client_order_id=request.request_id
+        )
+        attempt = history.invoke(operation, life=1)
+        if result is not None:
+            history.complete(operation, attempt, result)
+    return history
+
+
 def deposits(name: str) -> dict[str, Holding]:
     return {
         asset: Holding(amount, amount, Decimal(0))
@@ -242,7 +303,7 @@ def world() -> World:
     holdings = {name: deposits(name) for name in TRADERS}
     alice, bob = holdings["alice"], holdings["bob"]
     held = Decimal("59.4") + Decimal("0.12")
-    alice["USD"] = changed(alice["USD"], -40 - MAKER_FEE, held)
+    alice["USD"] = changed(alice["USD"], Decimal("0.5") - 40 - MAKER_FEE, held)
     alice["BTC"] = changed(alice["BTC"], Decimal("0.4"), Decimal(0))
     bob["USD"] = changed(bob["USD"], 40 - TAKER_FEE, Decimal(0))
     bob["BTC"] = changed(bob["BTC"], Decimal("-0.4"), Decimal(0))
@@ -251,7 +312,9 @@ def world() -> World:
     found = order_service_pb2.GetOrderResponse(order=step_of(ALICE[1]).order, as_of_sequence=2)
     return World(
         sound_history(),
+        sound_money(),
         {"alice": list(ALICE), "bob": list(BOB), "carol": []},
+        {"alice": list(ALICES_LEDGER), "bob": list(BOBS_LEDGER), "carol": founding("carol")},
         holdings,
         {"a-1": found, "a-6": None},
         [
@@ -383,6 +446,30 @@ def keep_the_fees(world: World) -> None:
     world.holdings[FEES].clear()
 
 
+def book_twice(world: World) -> None:
+    world.ledgers["alice"].append(movement(6, "m-0", "USD", "0.5", "399999960.96"))
+
+
+def book_nothing(world: World) -> None:
+    del world.ledgers["alice"][4]
+
+
+def book_another_amount(world: World) -> None:
+    world.ledgers["alice"][4] = movement(5, "m-0", "USD", "5", "399999964.96")
+
+
+def book_unsent(world: World) -> None:
+    world.ledgers["carol"].append(movement(4, "m-9", "USD", "1", "501"))
+
+
+def book_no_trade(world: World) -> None:
+    del world.ledgers["bob"][3]
+
+
+def leave_a_gap(world: World) -> None:
+    world.ledgers["carol"][2] = movement(4, "carol-ETH", "ETH", "5", "5")
+
+
 def trade_one_side(world: World) -> None:
     del world.executions["bob"][1]
 
@@ -411,6 +498,12 @@ PLANTS: dict[Callable[[World], None], str] = {
     make_money: "by its trades it is",
     hold_too_much: "held is 61",
     keep_the_fees: "fees in USD",
+    book_twice: "alice deposit m-0 .* took effect 2 times",
+    book_nothing: "alice deposit m-0 .* acknowledged as 5, and is not that",
+    book_another_amount: "0.5 USD was booked as",
+    book_unsent: "nobody asked for m-9",
+    book_no_trade: "bob: the ledger has other trades than the executions",
+    leave_a_gap: "carol: ledger entry 3 has the sequence 4",
     trade_one_side: "trade 1 has 1 sides",
 }
 

@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 from tradewire.v1 import order_service_pb2
 
-from tests.simulation import crash_checks, crash_journal
+from tests.simulation import crash_checks, crash_journal, crash_money
 from tests.simulation.crash_clients import (
     Account,
     EntryClient,
@@ -48,12 +48,14 @@ from tests.support.history import Answer, History, Kind, Operation, Verdict
 
 UNARY_CLIENTS = 3
 FOUND_MAX = 150
+MOVEMENTS_MAX = 30
 STABLE_TRIES = 40
 CLIENTS_END_S = 15.0
 LOOKUPS_AT_ONCE = 16
 SHOWN_MAX = 40
 # Of the lives that end with SIGTERM, those that are killed while they drain.
 KILLED_DRAIN_SHARE = 0.67
+KILLED_START_SHARE = 0.25
 FILE_SIZE_MAX = 2 << 20
 
 
@@ -81,6 +83,7 @@ class Summary:
     unknown: int = 0
     found_later: int = 0
     executions: int = 0
+    movements: int = 0
     seconds: float = 0.0
     violations: list[str] = field(default_factory=list)
     violation_count: int = 0
@@ -91,10 +94,10 @@ class Summary:
             f"seed {self.seed}: {self.verdicts.total()} commands and {self.retries} repeats, "
             f"{counts['acknowledged']} acknowledged, {counts['refused']} refused, "
             f"{counts['rejected']} rejected; {self.unknown} were unknown, of which "
-            f"{self.found_later} found later; {self.executions} executions; {self.kills} kills "
-            f"under load, {self.kills_starting} while starting, {self.disks_full} full disks, "
-            f"{self.drains} drains; "
-            f"{self.violation_count} violations; {self.seconds:.0f} s"
+            f"{self.found_later} found later; {self.executions} executions, "
+            f"{self.movements} movements of money; {self.kills} kills under load, "
+            f"{self.kills_starting} while starting, {self.disks_full} full disks, "
+            f"{self.drains} drains; {self.violation_count} violations; {self.seconds:.0f} s"
         )
 
 
@@ -137,6 +140,7 @@ class CrashRun:
             ]
             for name, account in self._accounts.items()
         }
+        self._cashier = crash_money.Cashier(random.Random(f"{seed} {OPERATOR}"))
         self._connections: dict[str, list[Connection]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._copies_at_end: list[crash_checks.Copy] = []
@@ -145,6 +149,8 @@ class CrashRun:
 
     async def run(self, kills: int, *, disk_full: bool) -> Summary:
         """Fill the disk, then kill so many times; check each time, and thoroughly at the end."""
+        # The very first start is one that makes everything.
+        await self._kill_starts()
         if disk_full:
             await self._begin_life(f"--file-size-max={FILE_SIZE_MAX}")
             await self._load()
@@ -201,6 +207,8 @@ class CrashRun:
             clients = [UnaryClient(account, unary).run() for _ in range(UNARY_CLIENTS)]
             clients += [entry.run(streams) for entry in self._entries[name]]
             self._tasks += map(asyncio.create_task, clients)
+        cashier = self._cashier.run(self._operator, life=self._life)
+        self._tasks.append(asyncio.create_task(cashier))
 
     async def _find_disk_full(self) -> None:
         """Wait until the venue has stopped itself because a write failed."""
@@ -251,17 +259,21 @@ class CrashRun:
     async def _restart(self) -> crash_journal.Autopsy:
         """Examine what the dead venue left while the next one starts."""
         copy = crash_journal.copy_of(self.process.data_dir, self._directory / "copy")
-        while self._chance.random() < 0.25:
-            await self.process.spawn(*self._arguments)
-            await asyncio.sleep(self._chance.uniform(0.3, 1.8))
-            self.process.signal(signal.SIGKILL)
-            await self.process.ended()
-            self.summary.kills_starting += 1
+        await self._kill_starts()
         await self.process.spawn(*self._arguments)
         autopsy = await asyncio.to_thread(crash_journal.examine, copy, TRADERS)
         shutil.rmtree(copy)
         await self._join()
         return autopsy
+
+    async def _kill_starts(self) -> None:
+        """Start and kill, perhaps some times, perhaps not."""
+        while self._chance.random() < KILLED_START_SHARE:
+            await self.process.spawn(*self._arguments)
+            await asyncio.sleep(self._chance.uniform(0.3, 1.8))
+            self.process.signal(signal.SIGKILL)
+            await self.process.ended()
+            self.summary.kills_starting += 1
 
     # --- checks -----------------------------------------------------------------------------------
 
@@ -283,11 +295,13 @@ class CrashRun:
         records = await self._records(closed=closed, found=found)
         copies = await self._complete_copies(records)
         fees = await self._fees()
-        self._found(crash_checks.check_all(self.history, records, fees, copies))
+        self._found(crash_checks.check_all(self.history, records, copies))
+        self._found(crash_money.check_all(self._cashier.history, records, fees))
         if autopsy is not None:
             await self._check_recovery(autopsy, records)
         again = [operation for operation in unknown if self._chance.random() < resend]
         await self._repeat([*again, *self._sample(sample, answered=True)])
+        await self._repeat_movements(resend)
         return records
 
     async def _check_recovery(
@@ -296,6 +310,7 @@ class CrashRun:
         """Hold the venue against what its journal was when it was dead."""
         self._found(autopsy.findings)
         self._found(crash_checks.check_durable(self.history, self._copies_at_end, autopsy.durable))
+        self._found(crash_checks.check_durable(self._cashier.history, (), autopsy.booked))
         for record in records.values():
             self._found(crash_checks.check_recovery(record, autopsy.durable[record.account]))
         status = await self._operator.status()
@@ -357,6 +372,16 @@ class CrashRun:
 
         await asyncio.gather(*map(repeat, operations))
 
+    async def _repeat_movements(self, resend: float) -> None:
+        """Send some deposits and withdrawals of any age again, and those that are unknown."""
+        history = self._cashier.history
+        unknown = history.with_verdict(Verdict.UNKNOWN)
+        again = [operation for operation in unknown if self._chance.random() < resend]
+        known = history.operations
+        for operation in [*again, *self._chance.sample(known, min(MOVEMENTS_MAX, len(known)))]:
+            if not await self._cashier.send(operation, self._operator, life=self._life):
+                self._found([f"{operation}: not answered by a venue that lives"])
+
     async def _records(
         self,
         *,
@@ -379,16 +404,17 @@ class CrashRun:
             executions, _ = await connection.executions()
             open_orders, open_as_of = await connection.orders(working)
             closed_orders = (await connection.orders(ended))[0] if closed else None
+            ledger = await connection.ledger()
             balances = await connection.balances()
             sequences = {len(executions), open_as_of, balances.as_of_sequence}
-            if len(sequences) == 1:
+            if len(sequences) == 1 and len(ledger) == balances.as_of_ledger_sequence:
                 break
             tries += 1
             if tries == STABLE_TRIES:
                 self._found([f"{name}: the reads do not agree about the sequence: {sequences}"])
                 break
             await asyncio.sleep(0.2)
-        return View(name, executions, open_orders, closed_orders, holdings(balances), {})
+        return View(name, executions, ledger, open_orders, closed_orders, holdings(balances), {})
 
     async def _complete_copies(self, records: dict[str, Record]) -> list[crash_checks.Copy]:
         """Wait until the followers are where the records are; return what all have up to there.
@@ -461,8 +487,9 @@ class CrashRun:
         summary.retries = history.retries
         summary.verdicts = history.count()
         summary.seconds = time.monotonic() - self._started
-        summary.violations = history.violations
-        summary.violation_count = history.violation_count
+        summary.movements = len(self._cashier.history.operations)
+        summary.violations = [*history.violations, *self._cashier.history.violations]
+        summary.violation_count = history.violation_count + self._cashier.history.violation_count
         return summary
 
     async def abandon(self) -> None:

@@ -5,7 +5,6 @@ Each check yields a sentence per violation. None of them looks at the venue's in
 """
 
 import itertools
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -13,18 +12,15 @@ from typing import Final, NamedTuple
 from google.protobuf.message import Message
 from tradewire.v1 import order_pb2, order_service_pb2, reason_pb2
 
-from tests.simulation.crash_record import OPENING_TYPES, Holding, Record, Step
-from tests.simulation.crash_world import DEPOSITS, TAKER_RATE
+from tests.simulation.crash_record import OPENING_TYPES, Record, Step
 from tests.support.history import Answer, Failure, History, Kind, Operation, Verdict
 
 CANCELED: Final = order_pb2.EXECUTION_TYPE_CANCELED
 EXPIRED: Final = order_pb2.EXECUTION_TYPE_EXPIRED
-TRADE: Final = order_pb2.EXECUTION_TYPE_TRADE
 DISCONNECTED: Final = reason_pb2.REASON_DISCONNECTED
 MASS_CANCELED: Final = reason_pb2.REASON_MASS_CANCELED
 REPRICED: Final = reason_pb2.REASON_REPRICED
 COMMANDED_TYPES: Final = {Kind.AMEND: order_pb2.EXECUTION_TYPE_REPLACED, Kind.CANCEL: CANCELED}
-SMALLEST_USD: Final = Decimal("1e-10")
 
 Violations = Iterator[str]
 
@@ -250,7 +246,10 @@ def check_copy(copy: Copy, record: Record) -> Violations:
 def check_durable(
     history: History, copies: Iterable[Copy], durable: Mapping[str, int]
 ) -> Violations:
-    """Check that nothing was told to anybody that the journal of the dead venue does not hold."""
+    """Check that nothing was told to anybody that the journal of the dead venue does not hold.
+
+    `durable` is the head of each account's executions or, with the history of money, its ledger.
+    """
     for copy in copies:
         if len(copy.executions) > durable[copy.account]:
             yield f"follower {copy.name} of {copy.account}: was sent more than was durable"
@@ -287,86 +286,6 @@ def check_recovery(record: Record, durable: int) -> Violations:
         yield f"{record.account}: order {order_id} outlived its connection"
 
 
-# --- money and trades -----------------------------------------------------------------------------
-
-
-def check_money(records: Iterable[Record], fees_account: Mapping[str, Holding]) -> Violations:
-    """Check that balances are deposits and trades, held is for orders, and no money is lost."""
-    fees: dict[str, Decimal] = defaultdict(Decimal)
-    sums: dict[str, Decimal] = defaultdict(Decimal)
-    for record in records:
-        totals, paid = record.money()
-        for asset, amount in paid.items():
-            fees[asset] += amount
-        yield from _check_balances(record, totals)
-        for asset, holding in record.view.balances.items():
-            sums[asset] += holding.total
-    for asset, amount in fees.items():
-        taken = fees_account[asset].total if asset in fees_account else Decimal(0)
-        if taken != amount:
-            yield f"fees in {asset}: paid {amount}, taken {taken}"
-    for asset, holding in fees_account.items():
-        sums[asset] += holding.total
-    deposits: dict[str, Decimal] = defaultdict(Decimal)
-    for (_, asset), amount in DEPOSITS.items():
-        deposits[asset] += amount
-    for asset in deposits.keys() | sums.keys():
-        if sums[asset] != deposits[asset]:
-            yield f"all accounts together have {sums[asset]} {asset}, not {deposits[asset]}"
-
-
-def _check_balances(record: Record, totals: Mapping[str, Decimal]) -> Violations:
-    low, high = holds_of(record)
-    for asset in totals.keys() | record.view.balances.keys():
-        holding = record.view.balances.get(asset, Holding(Decimal(0), Decimal(0), Decimal(0)))
-        place = f"{record.account}: {asset}"
-        if holding.total != totals.get(asset, 0):
-            yield f"{place} is {holding.total}, by its trades it is {totals.get(asset, 0)}"
-        if holding.available + holding.held != holding.total or holding.available < 0:
-            yield f"{place}: {holding.available} and {holding.held} are not {holding.total}"
-        if not low[asset] <= holding.held <= high[asset]:
-            yield f"{place}: held is {holding.held}, orders need {low[asset]} to {high[asset]}"
-
-
-def holds_of(record: Record) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
-    """Return the least and the most that open orders may hold, by asset.
-
-    A buy holds fees too: those of its quantity and price at most, some of which may be used up.
-    """
-    low: dict[str, Decimal] = defaultdict(Decimal)
-    high: dict[str, Decimal] = defaultdict(Decimal)
-    for order in record.view.open_orders:
-        base, quote = order.symbol.split("-")
-        leaves, price = Decimal(order.leaves_quantity), Decimal(order.price)
-        if order.side == order_pb2.SIDE_SELL:
-            low[base] += leaves
-            high[base] += leaves
-            continue
-        states = [step.order for step in record.by_order[order.order_id]]
-        notional = max(Decimal(state.price) * Decimal(state.quantity) for state in states)
-        low[quote] += leaves * price
-        high[quote] += leaves * price + notional * TAKER_RATE + SMALLEST_USD
-    return low, high
-
-
-def check_trades(records: Iterable[Record]) -> Violations:
-    """Check that trades are numbered, each seen by one maker and one taker at one price."""
-    sides: dict[tuple[str, int], list[order_pb2.Execution]] = defaultdict(list)
-    for record in records:
-        for step in record.steps:
-            if step.execution.type == TRADE:
-                sides[step.order.symbol, step.execution.trade_id].append(step.execution)
-    for (symbol, trade_id), executions in sides.items():
-        parts = sorted(execution.liquidity for execution in executions)
-        if parts != [order_pb2.LIQUIDITY_MAKER, order_pb2.LIQUIDITY_TAKER]:
-            yield f"{symbol}: trade {trade_id} has {len(executions)} sides"
-        if len({(e.last_price, e.last_quantity) for e in executions}) != 1:
-            yield f"{symbol}: the sides of trade {trade_id} disagree"
-    for symbol, count in Counter(symbol for symbol, _ in sides).items():
-        if max(number for name, number in sides if name == symbol) != count:
-            yield f"{symbol}: the trades are not numbered 1 to {count}"
-
-
 # --- all of it ------------------------------------------------------------------------------------
 
 ACCOUNT_CHECKS: Final[tuple[Callable[[Record], Violations], ...]] = (
@@ -377,17 +296,12 @@ ACCOUNT_CHECKS: Final[tuple[Callable[[Record], Violations], ...]] = (
 
 
 def check_all(
-    history: History,
-    records: Mapping[str, Record],
-    fees_account: Mapping[str, Holding],
-    copies: Iterable[Copy],
+    history: History, records: Mapping[str, Record], copies: Iterable[Copy]
 ) -> Violations:
-    """Run every check that needs no knowledge of when the venue died."""
+    """Run every check of orders that needs no knowledge of when the venue died."""
     for record in records.values():
         for check in ACCOUNT_CHECKS:
             yield from check(record)
     yield from check_operations(history, records)
     for copy in copies:
         yield from check_copy(copy, records[copy.account])
-    yield from check_money(records.values(), fees_account)
-    yield from check_trades(records.values())

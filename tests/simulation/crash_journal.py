@@ -20,13 +20,15 @@ COPY_TRIES = 5
 
 
 class Autopsy(NamedTuple):
-    """What a dead venue left: `durable` is the head of each account's executions.
+    """What a dead venue left: `durable` is the head of each account's executions, and `booked`
+    that of its ledger.
 
     `state` is the fold of all events from the first, whatever snapshots there are.
     """
 
     journal_id: str
     durable: dict[str, int]
+    booked: dict[str, int]
     state: State
     snapshots: int
     findings: list[str]
@@ -54,6 +56,7 @@ def examine(directory: Path, accounts: Sequence[str]) -> Autopsy:
     with contextlib.closing(journal):
         recovered = recover(journal)
         durable = {name: journal.feed_range(FeedKind.EXECUTIONS, name)[1] for name in accounts}
+        booked = {name: journal.feed_range(FeedKind.LEDGER, name)[1] for name in accounts}
     with contextlib.closing(JournalReader(directory)) as reader:
         state = State()
         fold_until(state, reader, event_number=journal.last_event())
@@ -62,7 +65,7 @@ def examine(directory: Path, accounts: Sequence[str]) -> Autopsy:
                 f"journal: recovery of event {recovered.event_number} with {snapshots} snapshots "
                 "gives another state than all events"
             )
-        return Autopsy(reader.journal_id, durable, state, snapshots, findings)
+        return Autopsy(reader.journal_id, durable, booked, state, snapshots, findings)
 
 
 def fold_until(state: State, reader: JournalReader, *, event_number: int) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from tradewire.v1 import account_service_pb2, order_pb2, order_service_pb2
+from tradewire.v1 import account_pb2, account_service_pb2, order_pb2, order_service_pb2
 
 from tests.simulation.crash_wire import fields
-from tests.simulation.crash_world import DEPOSITS
 
+TRADE: Final = order_pb2.EXECUTION_TYPE_TRADE
 OPENING_TYPES: Final = (order_pb2.EXECUTION_TYPE_NEW, order_pb2.EXECUTION_TYPE_REJECTED)
 FINAL_STATUSES: Final = (
     order_pb2.ORDER_STATUS_FILLED,
@@ -38,6 +38,7 @@ class View(NamedTuple):
 
     account: str
     executions: Sequence[bytes]
+    ledger: Sequence[account_pb2.LedgerEntry]
     open_orders: Sequence[order_pb2.Order]
     closed_orders: Sequence[order_pb2.Order] | None
     balances: dict[str, Holding]
@@ -96,6 +97,11 @@ class Record:
         self.orders_of_id: dict[str, set[str]] = defaultdict(set)
         for step in self.steps:
             self._add(step)
+        self.entries = view.ledger
+        self.moved: dict[str, list[account_pb2.LedgerEntry]] = defaultdict(list)
+        for entry in self.entries:
+            if entry.request_id:
+                self.moved[entry.request_id].append(entry)
 
     def _add(self, step: Step) -> None:
         execution, order = step.execution, step.order
@@ -124,16 +130,21 @@ class Record:
         """Return the newest execution of each order, as of a sequence."""
         return {step.order.order_id: step for step in self.steps[:until]}
 
-    def money(self) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
-        """Return what the account has by deposits and trades, and the fees it paid, by asset."""
+    def movements(self) -> dict[str, Decimal]:
+        """Return deposits minus withdrawals by asset."""
         totals: dict[str, Decimal] = defaultdict(Decimal)
+        for entries in self.moved.values():
+            for change in (change for entry in entries for change in entry.changes):
+                totals[change.asset] += Decimal(change.amount)
+        return totals
+
+    def money(self) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+        """Return what the account has by movements and trades, and the fees it paid, by asset."""
+        totals = self.movements()
         fees: dict[str, Decimal] = defaultdict(Decimal)
-        for (account, asset), amount in DEPOSITS.items():
-            if account == self.account:
-                totals[asset] += amount
         for step in self.steps:
             execution, order = step.execution, step.order
-            if execution.type != order_pb2.EXECUTION_TYPE_TRADE:
+            if execution.type != TRADE:
                 continue
             base, quote = order.symbol.split("-")
             sign = 1 if order.side == order_pb2.SIDE_BUY else -1

@@ -70,7 +70,9 @@ async def found(app: Application, public_keys: dict[str, bytes]) -> dict[str, st
 async def serve(settings: Settings, public_keys: dict[str, bytes]) -> int:
     """Serve until SIGTERM or a failure; return the exit code."""
     app = Application(settings)
-    is_new = app.state.event_number == 0
+    # The operator's key is made last. What was made before a kill may be made once more.
+    operator = app.state.accounts.get(OPERATOR)
+    is_new = operator is None or not operator.keys
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.stopped.set)
     await app.start()
     key_ids = await found(app, public_keys) if is_new else {}

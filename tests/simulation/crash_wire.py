@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from google.protobuf.message import Message
 from google.rpc import status_pb2
 from tradewire.v1 import (
+    account_pb2,
     account_service_pb2,
     admin_service_pb2,
     execution_service_pb2,
@@ -37,6 +38,8 @@ METHODS: Final = {
     Kind.AMEND: "OrderService/AmendOrder",
     Kind.CANCEL: "OrderService/CancelOrder",
     Kind.CANCEL_ALL: "OrderService/CancelAllOrders",
+    Kind.DEPOSIT: "AdminService/CreateDeposit",
+    Kind.WITHDRAW: "AdminService/CreateWithdrawal",
 }
 # Each start of the venue is met by new connections, at once.
 CHANNEL_OPTIONS: Final = (
@@ -84,6 +87,9 @@ def answer_of(kind: Kind, response: bytes) -> Answer:
     values = dict(fields(response))
     if kind is Kind.CANCEL_ALL:
         return Answer(b"", values.get(2, 0), canceled_count=values.get(1, 0))
+    if kind in (Kind.DEPOSIT, Kind.WITHDRAW):
+        # The balance beside it is that of now, not part of the first answer.
+        return Answer(b"", values[2])
     return Answer(values[1], values.get(2, 0), bool(values.get(3, 0)))
 
 
@@ -260,6 +266,19 @@ class Connection:
         request = account_service_pb2.ListBalancesRequest()
         data = await self.call("AccountService/ListBalances", request)
         return account_service_pb2.ListBalancesResponse.FromString(data)
+
+    async def ledger(self) -> list[account_pb2.LedgerEntry]:
+        """Return all ledger entries from the first on."""
+        found: list[account_pb2.LedgerEntry] = []
+        while True:
+            request = account_service_pb2.ListLedgerEntriesRequest(
+                after_sequence=len(found), page_size=PAGE
+            )
+            data = await self.call("AccountService/ListLedgerEntries", request)
+            response = account_service_pb2.ListLedgerEntriesResponse.FromString(data)
+            found += response.entries
+            if not response.entries or len(found) >= response.as_of_ledger_sequence:
+                return found
 
     async def find_order(self, client_order_id: str) -> order_service_pb2.GetOrderResponse | None:
         """Look an order up by a client id; None means that the venue says there is none.

@@ -28,6 +28,8 @@ class Kind(enum.Enum):
     AMEND = "amend"
     CANCEL = "cancel"
     CANCEL_ALL = "cancel_all"
+    DEPOSIT = "deposit"
+    WITHDRAW = "withdraw"
 
 
 class Verdict(enum.Enum):
@@ -40,7 +42,10 @@ class Verdict(enum.Enum):
 
 
 class Answer(NamedTuple):
-    """A command was done: the bytes of the order after it, or how many a mass cancel took."""
+    """A command was done: the bytes of the order after it, or how many a mass cancel took.
+
+    Of a deposit or withdrawal the sequence is that of the ledger.
+    """
 
     order: bytes
     as_of_sequence: int
