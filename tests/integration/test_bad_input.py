@@ -481,3 +481,12 @@ async def test_what_is_unknown_to_the_contract_is_passed_over(desk: Desk) -> Non
     request = order_service_pb2.GetOrderRequest(client_order_id="working").SerializeToString()
     answer = await desk.call(method, request + unknown_field)
     assert answer.order.client_order_id == "working"
+
+
+async def test_an_account_of_any_length_is_one_that_is_not_there(desk: Desk) -> None:
+    """The contract has no rule for the account of a stream; the answer is short all the same."""
+    for account in ("é", "x" * 40, "x" * 100_000, "\n", "bob"):
+        request = order_service_pb2.EnterOrdersRequest(account=account)
+        refused = await desk.refusal(methods()[ENTER_ORDERS], request)
+        assert (refused.reason, refused.fields) == ("ACCOUNT_NOT_FOUND", ("account",))
+        assert len(refused.text) < 200
