@@ -20,13 +20,13 @@ import grpc
 import grpc.aio
 from grpc_channelz.v1 import channelz
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
 from tradewire_server import __version__
 from tradewire_server.api.admission import Admission
 from tradewire_server.api.edge import Edge
 from tradewire_server.api.encoder import MessageEncoder
+from tradewire_server.api.health import Health
 from tradewire_server.api.key_messages import key_of
 from tradewire_server.api.keys import apply_key
 from tradewire_server.api.market_data import BookEncoder
@@ -139,7 +139,7 @@ class Application:
         self._epoch = self.journal.epoch
         self._tasks: list[asyncio.Task[None]] = []
         self._servers: list[grpc.aio.Server] = []
-        self._health = health_aio.HealthServicer()
+        self._health = Health()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="journal-reader")
         self._make_core()
         self._make_auth()
@@ -341,7 +341,7 @@ class Application:
             else health_pb2.HealthCheckResponse.NOT_SERVING
         )
         for service in ("", *PUBLIC_SERVICES, *ADMIN_SERVICES):
-            await self._health.set(service, status)
+            self._health.set(service, status)
 
     # --- while it runs ----------------------------------------------------------------------------
 
