@@ -3,8 +3,11 @@ command by EnterOrders.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
 import protovalidate
+from buf.validate import validate_pb2
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from protovalidate import Violation
 from tradewire_contract import Method
@@ -15,7 +18,7 @@ from tradewire_server.api.wire import Malformed
 from tradewire_server.auth.authenticator import Authenticator
 from tradewire_server.auth.buckets import LimitState
 from tradewire_server.auth.caller import address_buckets, authorise
-from tradewire_server.auth.errors import AuthError, PermissionDenied
+from tradewire_server.auth.errors import AuthError, PermissionDenied, Unauthenticated
 from tradewire_server.auth.errors import Reason as DenialReason
 from tradewire_server.auth.limits import Limiter
 from tradewire_server.auth.tokens import bearer_token
@@ -25,6 +28,8 @@ NS_PER_S = 10**9
 AUTHORIZATION = "authorization"
 CLIENT_ADDRESS = "x-tradewire-client-address"
 ADMIN_SCOPE = "admin"
+# An error is answered in metadata, of which clients accept 8 KiB.
+VIOLATIONS_MAX = 16
 
 
 class Admission:
@@ -99,15 +104,32 @@ def validate(message: Message | Malformed) -> None:
     """
     if isinstance(message, Malformed):
         raise make_error(Reason.MESSAGE_MALFORMED, "the message could not be parsed")
+    for name, bound in _list_bounds(message.DESCRIPTOR):
+        if len(getattr(message, name)) > bound:
+            raise violation_error([(name, f"must have at most {bound} items")])
     violations = protovalidate.collect_violations(message)
     if violations:
         raise violation_error([(field_path(v), v.proto.message) for v in violations])
 
 
+@cache
+def _list_bounds(descriptor: Descriptor) -> tuple[tuple[str, int], ...]:
+    """Return the lists of a message and how long they may be by the contract.
+
+    This is looked at before all other rules: these are checked item by item, and a message has room
+    for a million items.
+    """
+    rules = {
+        field.name: field.GetOptions().Extensions[validate_pb2.field].repeated
+        for field in descriptor.fields
+    }
+    return tuple((name, rule.max_items) for name, rule in rules.items() if rule.max_items)
+
+
 def violation_error(fields: list[tuple[str, str]]) -> ApiError:
-    """Return the error of violated field rules."""
+    """Return the error of violated field rules; of very many the first ones."""
     text = "; ".join(f"{field} {description}" for field, description in fields[:8])
-    return ApiError(make_status(Reason.FIELD_INVALID, text, fields=fields))
+    return ApiError(make_status(Reason.FIELD_INVALID, text, fields=fields[:VIOLATIONS_MAX]))
 
 
 def auth_error(error: AuthError) -> ApiError:
@@ -133,7 +155,20 @@ def field_path(violation: Violation, *, skip: int = 0) -> str:
 
 
 def _headers(metadata: Iterable[tuple[str, str | bytes]] | None) -> Mapping[str, str]:
-    return {key: value for key, value in metadata or () if isinstance(value, str)}
+    """Return the headers by name.
+
+    Raises Unauthenticated when there are two credentials: what stands before this server may have
+    looked at the other one.
+    """
+    headers: dict[str, str] = {}
+    for key, value in metadata or ():
+        if key == AUTHORIZATION and key in headers:
+            raise Unauthenticated(
+                DenialReason.UNAUTHENTICATED, "There are two authorization headers: send one."
+            )
+        if isinstance(value, str):
+            headers[key] = value
+    return headers
 
 
 def client_address(peer: str, forwarded: str | None) -> str | None:

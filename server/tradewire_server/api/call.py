@@ -27,6 +27,10 @@ enter_call = _current.set
 current_call = _current.get
 
 
+# The account of a stream is whatever stands in its first frame.
+NAME_SHOWN_MAX = 32
+
+
 def current_caller() -> Caller:
     """Return the authenticated caller."""
     caller = _current.get().caller
@@ -45,6 +49,6 @@ def own_account(requested: str) -> str:
         return account
     raise make_error(
         Reason.ACCOUNT_NOT_FOUND,
-        f"there is no account {requested} for this credential",
+        f"there is no account {requested[:NAME_SHOWN_MAX]} for this credential",
         field="account",
     )
