@@ -117,9 +117,10 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
             snapshot=request.snapshot,
         )
         with subscription:
-            for message in before:
-                yield message
             async for message in feed_messages(
-                self._venue, subscription, StreamEnd(self._admission, current_call())
+                self._venue,
+                subscription,
+                StreamEnd(self._admission, current_call()),
+                before=before,
             ):
                 yield message

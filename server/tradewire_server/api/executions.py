@@ -51,9 +51,10 @@ class ExecutionService(execution_service_pb2_grpc.ExecutionServiceServicer):
             self._venue, FeedKind.EXECUTIONS, account, after=after, snapshot=request.snapshot
         )
         with subscription:
-            for message in before:
-                yield message
             async for message in feed_messages(
-                self._venue, subscription, StreamEnd(self._admission, current_call())
+                self._venue,
+                subscription,
+                StreamEnd(self._admission, current_call()),
+                before=before,
             ):
                 yield message

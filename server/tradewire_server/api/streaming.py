@@ -7,7 +7,7 @@ as bytes: a batch is the stored bytes of its entries, never parsed.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
 from google.rpc import status_pb2
@@ -218,11 +218,13 @@ async def feed_messages(
     subscription: Subscription,
     end: StreamEnd,
     *,
+    before: Iterable[bytes] = (),
     trailer: Callable[[], bytes] = bytes,
     on_end: Callable[[], None] = nothing,
 ) -> AsyncIterator[bytes]:
-    """Yield the messages of a stream until it ends. `trailer` is appended to each batch; `on_end`
-    is called when nothing more will come, also while the client reads nothing.
+    """Yield the messages of a stream until it ends, those `before` it first. `trailer` is appended
+    to each batch; `on_end` is called when nothing more will come, also while the client reads
+    nothing.
     """
     position = subscription.resume_after
     check_ns = 0
@@ -230,6 +232,8 @@ async def feed_messages(
         end.watching(lambda reason: subscription.close(reason, at_once=True)),
         abandoned_when_stalled(subscription, on_end=on_end),
     ):
+        for message in before:
+            yield message
         while True:
             items = await subscription.take(venue.heartbeat_s)
             now_ns = venue.clock_ns()
