@@ -87,7 +87,8 @@ class Submission(NamedTuple):
     `valid_until_ns`.
 
     A refusal in place of the command keeps its place in the lane, so that outcomes come in order.
-    `tag` is the lane's own.
+    `tag` is the lane's own. `api_key` is the key that asks, none for the venue itself: its end is
+    an event as well, and no command of it comes after that.
     """
 
     command: Command | Refused
@@ -95,13 +96,16 @@ class Submission(NamedTuple):
     tag: Any = None
     key: IdKey | None = None
     content_hash: bytes = b""
+    api_key: str = ""
 
 
-def submission_of(command: Command, valid_until_ns: int = 0, tag: Any = None) -> Submission:
+def submission_of(
+    command: Command, valid_until_ns: int = 0, tag: Any = None, *, api_key: str = ""
+) -> Submission:
     """Return a command with its place in the index of ids."""
     key = id_key(command)
     digest = content_hash(command) if key is not None else b""
-    return Submission(command, valid_until_ns, tag, key, digest)
+    return Submission(command, valid_until_ns, tag, key, digest, api_key)
 
 
 class Published(NamedTuple):
@@ -170,6 +174,8 @@ class Sequencer:
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._unsettled: asyncio.Future[None] | None = None
+        # The clock at the batch. Its own time may be ahead of that, after the clock was set back.
+        self._clock_time_ns = 0
         self._batch_ids: dict[IdKey, tuple[ClientIdRow, Done]] = {}
         self._ids_full = False
         self._accepting = True
@@ -208,7 +214,9 @@ class Sequencer:
         self._waiting += len(submissions)
         self._wake.set()
 
-    async def submit(self, command: Command, *, lane: str, valid_until_ns: int = 0) -> Outcome:
+    async def submit(
+        self, command: Command, *, lane: str, valid_until_ns: int = 0, api_key: str = ""
+    ) -> Outcome:
         """Queue one command on the unary lane of that name and wait until its outcome is durable.
 
         Cancellation of the caller does not withdraw the command. Raises as `enter` does.
@@ -217,7 +225,7 @@ class Sequencer:
         unary = self._unary_lanes.get(lane)
         if unary is None:
             unary = self._unary_lanes[lane] = Lane(_resolve)
-        self.enter(unary, [submission_of(command, valid_until_ns, future)])
+        self.enter(unary, [submission_of(command, valid_until_ns, future, api_key=api_key)])
         return await future
 
     async def settled(self) -> None:
@@ -295,7 +303,8 @@ class Sequencer:
 
     async def _one_batch(self) -> None:
         taken = self._take()
-        now_ns = self._now_ns()
+        self._clock_time_ns = self._clock_ns()
+        now_ns = max(self.state.time_ns, self._clock_time_ns)
         recorder = self._recorder
         recorder.begin(now_ns)
         self._batch_ids = {}
@@ -391,10 +400,14 @@ class Sequencer:
         command = submission.command
         if isinstance(command, Refused):
             return command
-        if submission.valid_until_ns and now_ns > submission.valid_until_ns:
+        if submission.valid_until_ns and self._clock_time_ns > submission.valid_until_ns:
             return Refused(
                 Reason.DEADLINE_PASSED, "the command waited beyond its deadline and had no effect"
             )
+        if submission.api_key:
+            ended = self._ended(submission.api_key)
+            if ended is not None:
+                return ended
         key, digest = submission.key, submission.content_hash
         if key is not None:
             known_outcome = self._known(command, key, digest, known)
@@ -413,6 +426,15 @@ class Sequencer:
             rows.append(row)
             self._batch_ids[key] = (row, done)
         return done
+
+    def _ended(self, api_key: str) -> Refused | None:
+        """Return why no command of a key is executed any more, None while it lives."""
+        key = self.state.keys.get(api_key)
+        if key is None or key.revoked_ns:
+            return Refused(Reason.KEY_REVOKED, "the key was revoked before the command's turn")
+        if key.expires_ns and key.expires_ns <= self._clock_time_ns:
+            return Refused(Reason.KEY_EXPIRED, "the key expired before the command's turn")
+        return None
 
     def _done(self, command: Command, events: list[Event]) -> Done:
         """Return the answer that follows from a command's events."""

@@ -31,7 +31,7 @@ from tradewire_server.api.admission import (
     field_path,
     violation_error,
 )
-from tradewire_server.api.call import Call, current_call, own_account
+from tradewire_server.api.call import Call, current_call, current_caller, own_account
 from tradewire_server.api.convert import (
     amend_command,
     cancel_all_command,
@@ -123,12 +123,11 @@ class OrderEntry:
             connection.disconnected()
 
         try:
-            for message in before:
-                yield message
             async for message in feed_messages(
                 self._venue,
                 subscription,
                 StreamEnd(self._admission, call),
+                before=before,
                 trailer=connection.rate_limit,
                 on_end=end,
             ):
@@ -154,6 +153,7 @@ class _Connection:
         self._venue = venue
         self._admission = admission
         self._call = call
+        self._api_key = current_caller().key_id
         self._account = account
         self._subscription = subscription
         self._connection = venue.new_connection() if cancel_on_disconnect else ""
@@ -245,7 +245,9 @@ class _Connection:
             return Submission(_REFUSED_AT_EDGE, 0, tag._replace(status=status))
         try:
             valid_until_ns = time_ns(request, "valid_until")
-            return submission_of(self._command(kind, request), valid_until_ns, tag)
+            return submission_of(
+                self._command(kind, request), valid_until_ns, tag, api_key=self._api_key
+            )
         except ApiError as error:
             return Submission(_REFUSED_AT_EDGE, 0, tag._replace(status=error.status))
 

@@ -69,8 +69,12 @@ class Venue:
         Raises ApiError when it was refused or rejected.
         """
         limits = [limit for limit in (valid_until_ns, current_call().valid_until_ns) if limit]
+        caller = current_caller()
         outcome = await self.sequencer.submit(
-            command, lane=current_caller().account, valid_until_ns=min(limits, default=0)
+            command,
+            lane=caller.account,
+            valid_until_ns=min(limits, default=0),
+            api_key=caller.key_id,
         )
         status = error_status(outcome)
         if status is not None:
