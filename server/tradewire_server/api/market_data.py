@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from tradewire.v1 import market_data_service_pb2, market_data_service_pb2_grpc, market_pb2
 
 from tradewire_server.api.admission import Admission
-from tradewire_server.api.call import current_call
+from tradewire_server.api.call import Call, current_call
 from tradewire_server.api.convert import time_ns
 from tradewire_server.api.edge import Context
 from tradewire_server.api.encode import (
@@ -28,6 +28,7 @@ from tradewire_server.api.streaming import (
 )
 from tradewire_server.api.venue import Venue
 from tradewire_server.api.wire import Preencoded, embed
+from tradewire_server.auth.addresses import limit_subject
 from tradewire_server.engine.instrument import Instrument
 from tradewire_server.engine.state import Market, State
 from tradewire_server.engine.vocabulary import Reason
@@ -243,7 +244,7 @@ class MarketDataService(market_data_service_pb2_grpc.MarketDataServiceServicer):
                 depth=request.depth or DEFAULT_DEPTH,
                 book=not request.without_book,
                 trades=not request.without_trades,
-                owner=current_call().address or "",
+                owner=subscriber(current_call()),
             )
         except TooManySubscriptions as error:
             raise make_error(Reason.RATE_LIMITED, str(error)) from error
@@ -279,6 +280,11 @@ class MarketDataService(market_data_service_pb2_grpc.MarketDataServiceServicer):
                 Reason.INSTRUMENT_NOT_FOUND, f"there is no instrument {symbol}", field=field
             )
         return market
+
+
+def subscriber(call: Call) -> str:
+    """Return whom a subscription is counted for: where it comes from, nobody without an address."""
+    return limit_subject(call.address) if call.address is not None else ""
 
 
 def merge_candles(rows: list[CandleRow], minutes: int) -> list[CandleRow]:

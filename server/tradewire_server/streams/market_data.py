@@ -38,6 +38,7 @@ ones away from others.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -62,6 +63,8 @@ class MarketBounds:
     trades_max: int = 1000
     """Trades in one message."""
     subscriptions_max: int = 4096
+    subscriptions_per_owner_max: int = 1024
+    """Of one owner that has a name, so that nobody alone can take them all."""
     other_depths_max: int = 32
     """Depths of one instrument at a time that are not standard ones."""
     views_per_turn: int = 32
@@ -105,6 +108,7 @@ class MarketData:
         self._timer: Timer | None = None
         self._timer_ns = _NEVER_NS
         self._open: dict[MarketSubscription, None] = {}
+        self._owners: defaultdict[str, int] = defaultdict(int)
 
     @property
     def subscription_count(self) -> int:
@@ -152,11 +156,15 @@ class MarketData:
         """Follow instruments, which exist: first come their snapshots, then what changes.
 
         Raises:
-            TooManySubscriptions: in all, or of unusual depths of an instrument.
+            TooManySubscriptions: in all, of the owner, or of unusual depths of an instrument.
         """
         bounds = self._bounds
         if len(self._open) >= bounds.subscriptions_max:
             raise TooManySubscriptions("market data subscriptions", bounds.subscriptions_max)
+        if owner and self._owners[owner] >= bounds.subscriptions_per_owner_max:
+            raise TooManySubscriptions(
+                "market data subscriptions of one address", bounds.subscriptions_per_owner_max
+            )
         depth = depth if book else 0
         for symbol in symbols:
             self._check_depth(symbol, depth)
@@ -173,6 +181,7 @@ class MarketData:
         for audience in audiences.values():
             audience.subscriptions[subscription] = trades
         self._open[subscription] = None
+        self._owners[owner] += 1
         return subscription
 
     def close_all(self, reason: object, *, at_once: bool = False) -> None:
@@ -219,7 +228,11 @@ class MarketData:
 
     def release(self, subscription: MarketSubscription) -> None:
         """Count a subscription no more."""
-        self._open.pop(subscription, None)
+        del self._open[subscription]
+        owner = subscription.owner
+        self._owners[owner] -= 1
+        if not self._owners[owner]:
+            del self._owners[owner]
 
     def _check_depth(self, symbol: str, depth: int) -> None:
         instrument = self._instruments.get(symbol)
