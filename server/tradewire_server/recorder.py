@@ -12,6 +12,8 @@ from tradewire_server.feeds import FeedChunk, FeedKind, wrap
 from tradewire_server.journal.records import CandleRow, ClosedOrderRow
 
 MINUTE_NS = 60 * 10**9
+# What the journal can hold; the volume of a candle stops there.
+VOLUME_MAX = (1 << 63) - 1
 
 
 class StoredAnswer(NamedTuple):
@@ -133,7 +135,7 @@ class Recorder(Listener):
             high=max(candle.high, ticks),
             low=min(candle.low, ticks),
             close=ticks,
-            volume=candle.volume + trade.quantity_lots,
+            volume=min(candle.volume + trade.quantity_lots, VOLUME_MAX),
             trade_count=candle.trade_count + 1,
         )
 
