@@ -193,6 +193,11 @@ def create_key(state: State, command: CreateKey, now_ns: int) -> Events | Refuse
         return too_late()
     if key.key_id in state.keys:
         return exists(f"key {key.key_id} exists")
+    if key.public_key in state.public_keys:
+        # Under two ids, what was signed for one could be presented for the other. Whoever asked
+        # has looked before; but not at what was on its way then.
+        text = "this public key is or was registered: make a new key pair"
+        return Refused(Reason.FIELD_INVALID, text, "public_key")
     live = sum(
         1
         for other in account.keys.values()

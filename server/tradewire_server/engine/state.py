@@ -34,6 +34,8 @@ FEES_ACCOUNT = "fees"
 EXPIRIES_SLACK = 1024
 # Parsed prices and quantities that an instrument remembers: about a megabyte at most.
 TEXTS_MAX = 1 << 12
+# Keys of an account that are remembered beside those that live.
+ENDED_KEYS_MAX = 100
 
 
 class AccountState:
@@ -163,6 +165,8 @@ class State:
         self.accounts: dict[str, AccountState] = {FEES_ACCOUNT: AccountState(FEES_ACCOUNT)}
         self.orders: dict[int, Order] = {}
         self.keys: dict[str, KeyRecord] = {}
+        # The ids of the keys that have these.
+        self.public_keys: dict[bytes, str] = {}
         self.connections: dict[str, dict[int, Order]] = {}
         # (expire time, order id), a heap; entries of closed orders are dropped when they come to
         # its top, or all at once when they outnumber the others. So its top is an open order.
@@ -257,7 +261,7 @@ def load_state(plain: list[Any]) -> State:
         _load_account(state, fields)
     for fields in keys:
         values: list[Any] = [tuple(v) if isinstance(v, list) else v for v in fields]
-        add_key(state, KeyRecord(*values))
+        _index_key(state, KeyRecord(*values))
     loaded = [_load_order(state, fields) for fields in orders]
     for order in loaded:
         _index_order(state, order)
@@ -381,9 +385,33 @@ def due_entries(expiries: list[tuple[int, int]], now_ns: int) -> Iterator[tuple[
 
 
 def add_key(state: State, key: KeyRecord) -> None:
-    """Put a key into both indexes, in place of its former self."""
+    """Put a key into all indexes, in place of its former self.
+
+    Of those of its account that have ended only the latest are remembered: an account may make and
+    revoke keys for ever.
+    """
+    _index_key(state, key)
+    keys = state.accounts[key.account].keys
+    if len(keys) <= ENDED_KEYS_MAX:
+        return
+    ended = [key for key in keys.values() if 0 < _end_ns(key) <= state.time_ns]
+    ended.sort(key=_end_ns)
+    for old in ended[: max(0, len(ended) - ENDED_KEYS_MAX)]:
+        del keys[old.key_id], state.keys[old.key_id]
+        state.public_keys.pop(old.public_key, None)
+
+
+def _index_key(state: State, key: KeyRecord) -> None:
     state.keys[key.key_id] = key
     state.accounts[key.account].keys[key.key_id] = key
+    if key.public_key:
+        state.public_keys[key.public_key] = key.key_id
+
+
+def _end_ns(key: KeyRecord) -> int:
+    """Return when a key ends or ended, 0 for never."""
+    ends = [end for end in (key.revoked_ns, key.expires_ns) if end]
+    return min(ends, default=0)
 
 
 def rests(terms: OrderAccepted) -> bool:

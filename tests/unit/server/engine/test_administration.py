@@ -31,6 +31,7 @@ from tradewire_server.engine.events import (
     KillSwitchSet,
     Withdrawn,
 )
+from tradewire_server.engine.state import ENDED_KEYS_MAX
 from tradewire_server.engine.vocabulary import InstrumentStatus, Reason, Side
 
 from tests.support.bare_venue import BTC_USD, START_NS, BareVenue, limit
@@ -61,6 +62,11 @@ def invalid(text: str, field: str) -> Refused:
 
 ANN = AccountUpdated("ann", 10_000, 20_000, 5, False, False)
 KEY = KeyRecord("k1", "ann", "ed25519", b"p" * 32, b"", ("read",), ("192.0.2.0/24",), "x", START_NS)
+
+
+def another_key(key_id: str, *, expires_ns: int = 0) -> KeyRecord:
+    """Return a key like the first one, with a public key of its own."""
+    return KEY._replace(key_id=key_id, public_key=key_id.encode(), expires_ns=expires_ns)
 
 
 def venue_with_ann() -> BareVenue:
@@ -189,7 +195,11 @@ CASES: list[tuple[Command, list[Event] | Refused]] = [
         invalid("amount must be positive and fit 62 bits of the smallest unit", "amount"),
     ),
     # Keys.
-    (CreateKey(KEY._replace(key_id="k2")), [KeyStored(KEY._replace(key_id="k2"))]),
+    (CreateKey(another_key("k2")), [KeyStored(another_key("k2"))]),
+    (
+        CreateKey(KEY._replace(key_id="k2")),
+        invalid("this public key is or was registered: make a new key pair", "public_key"),
+    ),
     (CreateKey(KEY), exists("key k1 exists")),
     (CreateKey(KEY._replace(account="nobody")), no_account("nobody")),
     (CreateKey(KEY._replace(key_id="k2", expires_ns=1 << 63)), TOO_LATE),
@@ -250,8 +260,8 @@ def test_held_money_cannot_be_withdrawn() -> None:
 )
 def test_expiry_of_a_key_only_comes_nearer(old: int, new: int, kept: Any) -> None:
     venue = venue_with_ann()
-    venue.accept(CreateKey(KEY._replace(key_id="k2", expires_ns=old)))
-    expected = [KeyStored(KEY._replace(key_id="k2", expires_ns=kept))] if kept else []
+    venue.accept(CreateKey(another_key("k2", expires_ns=old)))
+    expected = [KeyStored(another_key("k2", expires_ns=kept))] if kept else []
     assert venue.accept(SetKeyExpiry("ann", "k2", new)) == expected
 
 
@@ -259,8 +269,8 @@ def test_account_has_a_greatest_number_of_live_keys() -> None:
     venue = venue_with_ann()
     for number in range(2, LIVE_KEYS_MAX + 1):
         expires_ns = venue.now_ns + 10 if number == 2 else 0
-        venue.accept(CreateKey(KEY._replace(key_id=f"k{number}", expires_ns=expires_ns)))
-    more = CreateKey(KEY._replace(key_id="more"))
+        venue.accept(CreateKey(another_key(f"k{number}", expires_ns=expires_ns)))
+    more = CreateKey(another_key("more"))
     full = Refused(Reason.KEY_LIMIT, "the account has 20 live keys")
     assert venue.do(more) == full
     venue.now_ns += 9
@@ -268,10 +278,10 @@ def test_account_has_a_greatest_number_of_live_keys() -> None:
     # The expired key counts no longer, nor does a revoked one.
     venue.now_ns += 1
     venue.accept(more)
-    assert venue.do(CreateKey(KEY._replace(key_id="again"))) == full
+    assert venue.do(CreateKey(another_key("again"))) == full
     venue.accept(RevokeKey("ann", "k1"))
-    venue.accept(CreateKey(KEY._replace(key_id="again")))
-    assert venue.do(CreateKey(KEY._replace(key_id="last"))) == full
+    venue.accept(CreateKey(another_key("again")))
+    assert venue.do(CreateKey(another_key("last"))) == full
 
 
 def test_key_stands_under_its_account_in_its_latest_form() -> None:
@@ -297,3 +307,17 @@ def test_money_moves_are_ledger_entries() -> None:
     ]
     assert [row.ledger_sequence for row in venue.recorder.entries] == [1, 2, 3, 4]
     assert {row.time_ns for row in venue.recorder.entries} == {START_NS}
+
+
+def test_of_the_keys_that_have_ended_an_account_keeps_the_latest() -> None:
+    venue = venue_with_ann()
+    for number in range(1, ENDED_KEYS_MAX + 3):
+        key = another_key(f"n{number}")
+        venue.accept(CreateKey(key))
+        venue.accept(RevokeKey("ann", key.key_id))
+    kept = [f"n{number}" for number in range(3, ENDED_KEYS_MAX + 3)]
+    assert list(venue.state.keys) == ["k1", *kept]
+    assert list(venue.state.accounts["ann"].keys) == ["k1", *kept]
+    assert venue.state.public_keys == {b"p" * 32: "k1", **{name.encode(): name for name in kept}}
+    assert venue.do(RevokeKey("ann", "n1")) == no_key("n1")
+    venue.accept(CreateKey(another_key("n1")))
