@@ -127,6 +127,7 @@ def test_lost_keys_are_replaced_and_the_lost_ones_revoked(tmp_path: Path) -> Non
     }
 
 
+@pytest.mark.slow
 def test_keys_that_a_venue_does_not_know_are_made_anew(tmp_path: Path) -> None:
     data_dir = tmp_path / "venue"
     with venue_process(data_dir, "--no-bots") as venue:

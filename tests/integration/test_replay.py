@@ -233,6 +233,7 @@ def test_a_seeded_book_comes_nearer_to_the_recording(data_dir: Path) -> None:
     assert report["second_half"]["top5_ask"] >= 0.991
 
 
+@pytest.mark.slow
 def test_a_venue_that_dies_ends_the_replay_with_one_line(tmp_path: Path) -> None:
     tape = Tape()
     for number in range(1, 30_000):
