@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc.aio
 import pytest
 
 from tests.support.audit import audit
@@ -107,3 +108,16 @@ def alice(floor: Floor) -> Trader:
 def bob(floor: Floor) -> Trader:
     """Return another trader."""
     return floor.bob
+
+
+@pytest.fixture
+async def lazy(floor: Floor) -> AsyncIterator[Trader]:
+    """Return alice, without limits, over a channel that takes in little before it is read."""
+    floor.venue.app.limiter.set_exempt("alice", True)
+    credential = floor.alice.credential
+    if floor.kind == "in_process":
+        yield Trader(floor.stubs, credential)
+        return
+    options = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 16 << 10)]
+    async with grpc.aio.insecure_channel(floor.venue.target, options=options) as channel:
+        yield Trader(Stubs(channel), credential)

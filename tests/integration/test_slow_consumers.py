@@ -1,8 +1,6 @@
 """A slow consumer is told and dropped, never waited for, never silently skipped."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import grpc.aio
 import pytest
@@ -16,30 +14,15 @@ from tests.integration.test_market_data import book_of
 from tests.support.book_mirror import BookMirror, levels_of
 from tests.support.tape import sequences
 from tests.support.trading import BUY, SELL, Trader, limit
-from tests.support.venue import Stubs
 
 # Small, so that little traffic is too much for who does not read.
 SMALL = HubBounds(queue=QueueBounds(bytes_max=32 << 10, read_bytes_max=16 << 10))
 ORDERS = 2_000
 
 
-@pytest.fixture
-async def lazy(floor: Floor) -> AsyncIterator[Trader]:
-    """Return alice again, over a channel that takes in as little as possible before it is read."""
+@pytest.fixture(autouse=True)
+def small_bounds(floor: Floor) -> None:
     floor.venue.app.hub.bounds = SMALL
-    floor.venue.app.limiter.set_exempt("alice", True)
-    async with lazy_stubs(floor) as stubs:
-        yield Trader(stubs, floor.alice.credential)
-
-
-@asynccontextmanager
-async def lazy_stubs(floor: Floor) -> AsyncIterator[Stubs]:
-    if floor.kind == "in_process":
-        yield floor.stubs
-        return
-    options = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 16 << 10)]
-    async with grpc.aio.insecure_channel(floor.venue.target, options=options) as channel:
-        yield Stubs(channel)
 
 
 async def trade(alice: Trader) -> None:
