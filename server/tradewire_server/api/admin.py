@@ -1,7 +1,7 @@
 """AdminService: operation of the venue, on a listener of its own."""
 
 from google.protobuf.message import Message
-from tradewire.v1 import account_pb2, admin_service_pb2, admin_service_pb2_grpc
+from tradewire.v1 import account_pb2, admin_service_pb2, admin_service_pb2_grpc, options_pb2
 
 from tradewire_server.api.convert import instrument_of, rate, status_of, time_ns
 from tradewire_server.api.edge import Context
@@ -30,12 +30,14 @@ from tradewire_server.engine.commands import (
     UpdateAccount,
     Withdraw,
 )
+from tradewire_server.engine.decimals import normalize_decimal
 from tradewire_server.engine.state import AccountState
 from tradewire_server.engine.vocabulary import Reason
 
 DEFAULT_MAKER_RATE = "0.001"
 DEFAULT_TAKER_RATE = "0.002"
 DEFAULT_OPEN_ORDER_LIMIT = 1000
+ADMIN_ACCOUNT = "admin"
 
 
 class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
@@ -100,7 +102,12 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
         self, request: admin_service_pb2.CreateDepositRequest, context: Context
     ) -> admin_service_pb2.CreateDepositResponse:
         done = await self._venue.submit(
-            Deposit(request.account, request.asset, request.amount, request.request_id)
+            Deposit(
+                request.account,
+                request.asset,
+                normalize_decimal(request.amount),
+                request.request_id,
+            )
         )
         return admin_service_pb2.CreateDepositResponse(
             balance=self._balance(request.account, request.asset),
@@ -111,7 +118,12 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
         self, request: admin_service_pb2.CreateWithdrawalRequest, context: Context
     ) -> admin_service_pb2.CreateWithdrawalResponse:
         done = await self._venue.submit(
-            Withdraw(request.account, request.asset, request.amount, request.request_id)
+            Withdraw(
+                request.account,
+                request.asset,
+                normalize_decimal(request.amount),
+                request.request_id,
+            )
         )
         return admin_service_pb2.CreateWithdrawalResponse(
             balance=self._balance(request.account, request.asset),
@@ -153,6 +165,9 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
     async def CreateAccountKey(
         self, request: admin_service_pb2.CreateAccountKeyRequest, context: Context
     ) -> admin_service_pb2.CreateAccountKeyResponse:
+        if options_pb2.SCOPE_ADMIN in request.scopes and request.account != ADMIN_ACCOUNT:
+            text = f"a key with SCOPE_ADMIN belongs to the account {ADMIN_ACCOUNT}"
+            raise make_error(Reason.FIELD_INVALID, text, field="scopes")
         created = self._maker.create(
             key_request(
                 account=request.account,
