@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import grpc
 import grpc.aio
+from google.rpc import code_pb2
 from grpc_status import rpc_status
 from tradewire_contract import Method, methods
 
@@ -29,6 +30,8 @@ from tradewire_server.engine.vocabulary import Reason
 from tradewire_server.sequencer import NotServing, Overloaded
 
 logger = logging.getLogger("tradewire.edge")
+
+OK, CANCELLED = int(code_pb2.OK), int(code_pb2.CANCELLED)
 
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
@@ -107,7 +110,8 @@ class Edge(grpc.aio.ServerInterceptor):
     ) -> Callable[[Any, Context], Awaitable[Any]]:
         async def unary(request: Any, context: Context) -> Any:
             started = time.perf_counter()
-            code = 0
+            # Unless it comes to an end of its own.
+            code = CANCELLED
             try:
                 call = self._identify(method, context)
                 enter_call(call)
@@ -118,7 +122,9 @@ class Edge(grpc.aio.ServerInterceptor):
                 if not state.allowed:
                     raise rate_limited(state, weight=method.weight)
                 validate(request)
-                return await behavior(request, context)
+                response = await behavior(request, context)
+                code = OK
+                return response
             except Exception as error:  # noqa: BLE001 - the outermost loop of a call
                 status = error_of(error, method).status
                 code = status.code
@@ -133,7 +139,8 @@ class Edge(grpc.aio.ServerInterceptor):
     ) -> Callable[[Any, Context], AsyncIterator[Any]]:
         async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
             started = time.perf_counter()
-            code = 0
+            # Unless it comes to an end of its own.
+            code = CANCELLED
             limits: Sequence[tuple[str, str]] = ()
             try:
                 call = self._identify(method, context)
@@ -149,6 +156,7 @@ class Edge(grpc.aio.ServerInterceptor):
                     validate(request)
                 async for message in behavior(request, context):
                     yield message
+                code = OK
             except Exception as error:  # noqa: BLE001 - the outermost loop of a call
                 status = rpc_status.to_status(error_of(error, method).status)
                 code = status.code.value[0]

@@ -63,6 +63,7 @@ logger = logging.getLogger("tradewire.enter_orders")
 
 COMMANDS_MAX = 256
 IN_FLIGHT_MAX = 4_096
+FIRST_FRAME_S = 10.0
 
 NUMBER, CLIENT_ORDER_ID, ORDER, ERROR, CANCELED_COUNT, AS_OF_SEQUENCE, PRIORITY_KEPT = range(1, 8)
 RESULTS, RATE_LIMIT = 2, 3
@@ -99,7 +100,11 @@ class OrderEntry:
     ) -> AsyncIterator[Preencoded]:
         """Serve one stream; see the contract."""
         call = current_call()
-        first = await anext(aiter(requests), None)
+        try:
+            first = await asyncio.wait_for(anext(aiter(requests), None), FIRST_FRAME_S)
+        except TimeoutError:
+            text = f"no frame came within {FIRST_FRAME_S:.0f} seconds; the first may be empty"
+            raise make_error(Reason.DEADLINE_PASSED, text) from None
         if first is None:
             return
         check_frame(first)

@@ -31,6 +31,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 EXIT_BY_SIGNAL = 128
 
 
+LOOPBACK = "127.0.0.1"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostOptions:
     """What `up` and `serve` are told by flags and environment."""
@@ -180,17 +183,11 @@ def _running(
 @contextmanager
 def _metrics(options: HostOptions, app: Application) -> Iterator[int]:
     """Let Prometheus read while the context lasts; yields the port."""
-    host, port = options.host, options.metrics_port
-    tls = options.tls()
+    port = options.metrics_port
     try:
+        # On this machine only, whatever the others do: it has neither credentials nor limits.
         server, thread = prometheus_client.start_http_server(
-            port,
-            addr=host.strip("[]"),
-            registry=app.metrics.registry,
-            certfile=str(tls.certificate) if tls else None,
-            keyfile=str(tls.key) if tls else None,
-            client_cafile=str(tls.client_ca) if tls and tls.client_ca else None,
-            client_auth_required=bool(tls and tls.client_ca),
+            port, addr=LOOPBACK, registry=app.metrics.registry
         )
     except OSError as error:
         app.sequencer.close()
@@ -198,7 +195,7 @@ def _metrics(options: HostOptions, app: Application) -> Iterator[int]:
         if error.errno != errno.EADDRINUSE:
             raise
         raise CommandFailed(
-            f"port {port} on {host} cannot be opened, another process has it: stop that one or "
+            f"port {port} on {LOOPBACK} cannot be opened, another process has it: stop that one or "
             "choose another port with --metrics-port"
         ) from error
     try:

@@ -60,8 +60,7 @@ class RunningVenue:
     @property
     def metrics(self) -> str:
         """Where Prometheus reads."""
-        scheme = "https" if self.tls else "http"
-        return f"{scheme}://{reachable(self.host)}:{self.ports.metrics}/metrics"
+        return f"http://127.0.0.1:{self.ports.metrics}/metrics"
 
     def save(self, data_dir: Path) -> None:
         """Write the file."""
