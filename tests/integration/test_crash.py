@@ -13,6 +13,7 @@ from tradewire_server.journal.errors import JournalBehindHead
 from tests.simulation.crash import CrashRun, Load, crash
 from tests.simulation.crash_faults import FAULTS
 from tests.simulation.crash_journal import Autopsy
+from tests.simulation.crash_points import POINTS
 from tests.simulation.crash_process import VenueDied
 
 SHORT_LOAD_S = (0.3, 0.9)
@@ -38,6 +39,15 @@ async def test_a_venue_that_breaks_a_promise_is_found_out(tmp_path: Path, fault:
     load = Load(SHORT_LOAD_S, drain_share=0)
     summary = await crash(tmp_path, kills=1, seed=5, load=load, disk_full=False, fault=fault)
     assert summary.violations != []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_a_kill_between_any_two_steps_loses_nothing(tmp_path: Path) -> None:
+    load = Load((1.0, 1.5), point_share=1)
+    summary = await crash(tmp_path, kills=2 * len(POINTS), seed=7, load=load, disk_full=False)
+    assert summary.violations == []
+    assert summary.kills_at_points > len(POINTS)
 
 
 class RestoredRun(CrashRun):

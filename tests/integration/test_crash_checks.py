@@ -161,13 +161,18 @@ def booked_trade(
     )
 
 
-def founding(name: str) -> list[LedgerEntry]:
-    of_account = {
-        asset: str(amount) for (owner, asset), amount in DEPOSITS.items() if owner == name
+def deposits(name: str) -> dict[str, Holding]:
+    return {
+        asset: Holding(amount, amount, Decimal(0))
+        for (account, asset), amount in DEPOSITS.items()
+        if account == name
     }
+
+
+def founding(name: str) -> list[LedgerEntry]:
     return [
-        movement(sequence, f"{name}-{asset}", asset, amount, amount)
-        for sequence, (asset, amount) in enumerate(of_account.items(), 1)
+        movement(sequence, f"{name}-{asset}", asset, str(holding.total), str(holding.total))
+        for sequence, (asset, holding) in enumerate(deposits(name).items(), 1)
     ]
 
 
@@ -282,14 +287,6 @@ def sound_money() -> History:
         if result is not None:
             history.complete(operation, attempt, result)
     return history
-
-
-def deposits(name: str) -> dict[str, Holding]:
-    return {
-        asset: Holding(amount, amount, Decimal(0))
-        for (account, asset), amount in DEPOSITS.items()
-        if account == name
-    }
 
 
 def changed(holding: Holding, amount: Decimal, held: Decimal) -> Holding:

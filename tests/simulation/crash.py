@@ -10,6 +10,7 @@ seed does not repeat a run exactly. Exit code 1 and a list when a promise was br
 directory is kept then.
 
 The first life ends by itself: a limit on the size of files makes a write of the journal fail.
+Half of the lives have a point in the venue's own course at which it kills itself (`crash_points`).
 Beside the kills under load, some restarts are killed before they serve, and some lives end with
 SIGTERM: the drain writes a snapshot, which the next recovery begins with, or is killed meanwhile.
 """
@@ -40,6 +41,7 @@ from tests.simulation.crash_clients import (
     UnaryClient,
 )
 from tests.simulation.crash_faults import FAULTS
+from tests.simulation.crash_points import ARM, DRAINING, POINTS
 from tests.simulation.crash_process import VenueProcess
 from tests.simulation.crash_record import Holding, Record, View, holdings
 from tests.simulation.crash_wire import Connection
@@ -60,10 +62,11 @@ FILE_SIZE_MAX = 2 << 20
 
 
 class Load(NamedTuple):
-    """How long the clients work in a life, and how often it ends with SIGTERM."""
+    """How long the clients work in a life, how often it ends with SIGTERM or at a chosen point."""
 
     seconds: tuple[float, float] = (0.4, 2.0)
     drain_share: float = 0.3
+    point_share: float = 0.5
 
 
 DEFAULT_LOAD = Load()
@@ -75,6 +78,7 @@ class Summary:
 
     seed: int
     kills: int = 0
+    kills_at_points: int = 0
     kills_starting: int = 0
     disks_full: int = 0
     drains: int = 0
@@ -95,9 +99,10 @@ class Summary:
             f"{counts['acknowledged']} acknowledged, {counts['refused']} refused, "
             f"{counts['rejected']} rejected; {self.unknown} were unknown, of which "
             f"{self.found_later} found later; {self.executions} executions, "
-            f"{self.movements} movements of money; {self.kills} kills under load, "
-            f"{self.kills_starting} while starting, {self.disks_full} full disks, "
-            f"{self.drains} drains; {self.violation_count} violations; {self.seconds:.0f} s"
+            f"{self.movements} movements of money; {self.kills} kills under load, of which "
+            f"{self.kills_at_points} at chosen points, {self.kills_starting} while starting, "
+            f"{self.disks_full} full disks, {self.drains} drains; "
+            f"{self.violation_count} violations; {self.seconds:.0f} s"
         )
 
 
@@ -123,6 +128,8 @@ class CrashRun:
         self.process = VenueProcess(directory)
         self.summary = Summary(seed)
         self._life = 0
+        self._points: list[tuple[str, bool]] = []
+        self._point_name = ""
         self._accounts = {
             name: Account(name, self.history, random.Random(f"{seed} {name}")) for name in TRADERS
         }
@@ -207,6 +214,7 @@ class CrashRun:
             clients = [UnaryClient(account, unary).run() for _ in range(UNARY_CLIENTS)]
             clients += [entry.run(streams) for entry in self._entries[name]]
             self._tasks += map(asyncio.create_task, clients)
+        self.process.signal(ARM)
         cashier = self._cashier.run(self._operator, life=self._life)
         self._tasks.append(asyncio.create_task(cashier))
 
@@ -222,17 +230,22 @@ class CrashRun:
 
     async def _end_life(self) -> str:
         """Kill; or drain, and perhaps kill before that is done."""
-        drains = self._chance.random() < self._times.drain_share
+        by_itself = not self.process.is_running
+        drains = self._chance.random() < self._times.drain_share or self._point_name in DRAINING
         if not drains:
             self.process.signal(signal.SIGKILL)
         else:
             self.process.signal(signal.SIGTERM)
-            if self._chance.random() < KILLED_DRAIN_SHARE:
+            if self._point_name in DRAINING:
+                by_itself = True
+            elif self._chance.random() < KILLED_DRAIN_SHARE:
                 await asyncio.sleep(self._chance.uniform(0, 0.8))
                 self.process.signal(signal.SIGKILL)
         code = await self.process.ended()
         if code == -signal.SIGKILL:
             self.summary.kills += 1
+            if by_itself:
+                self.summary.kills_at_points += 1
             return f"kill {self.summary.kills}"
         if code == 0 and drains:
             self.summary.drains += 1
@@ -260,7 +273,7 @@ class CrashRun:
         """Examine what the dead venue left while the next one starts."""
         copy = crash_journal.copy_of(self.process.data_dir, self._directory / "copy")
         await self._kill_starts()
-        await self.process.spawn(*self._arguments)
+        await self.process.spawn(*self._arguments, *self._point())
         autopsy = await asyncio.to_thread(crash_journal.examine, copy, TRADERS)
         shutil.rmtree(copy)
         await self._join()
@@ -269,11 +282,29 @@ class CrashRun:
     async def _kill_starts(self) -> None:
         """Start and kill, perhaps some times, perhaps not."""
         while self._chance.random() < KILLED_START_SHARE:
-            await self.process.spawn(*self._arguments)
+            await self.process.spawn(*self._arguments, *self._point(starting=True))
             await asyncio.sleep(self._chance.uniform(0.3, 1.8))
             self.process.signal(signal.SIGKILL)
             await self.process.ended()
             self.summary.kills_starting += 1
+
+    def _point(self, *, starting: bool = False) -> list[str]:
+        """Return how a life kills itself, if it does before it is killed."""
+        self._point_name = ""
+        if self._chance.random() >= self._times.point_share:
+            return []
+        if not self._points:
+            self._points = [(name, behind) for name in POINTS for behind in (False, True)]
+            self._chance.shuffle(self._points)
+        name, behind = self._points.pop()
+        self._point_name = name
+        call = self._chance.randint(1, 3 if starting else POINTS[name].calls)
+        arguments = [f"--die-at={name}", f"--die-at-call={call}"]
+        if behind:
+            arguments.append("--die-behind")
+        if starting:
+            arguments.append("--die-armed")
+        return arguments
 
     # --- checks -----------------------------------------------------------------------------------
 

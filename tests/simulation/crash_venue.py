@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import uvloop
@@ -30,6 +31,7 @@ from tradewire_server.engine.commands import (
 from tradewire_server.journal.client_ids import ClientIdIndex
 
 from tests.simulation.crash_faults import FAULTS
+from tests.simulation.crash_points import ARM, POINTS, dying_at
 from tests.simulation.crash_world import DEPOSITS, OPERATOR, TRADERS
 from tests.support.venue import BTC_USD, DEMO_SCOPES, ETH_USD
 
@@ -67,8 +69,9 @@ async def found(app: Application, public_keys: dict[str, bytes]) -> dict[str, st
     return key_ids
 
 
-async def serve(settings: Settings, public_keys: dict[str, bytes]) -> int:
+async def serve(settings: Settings, public_keys: dict[str, bytes], arm: Callable[[], None]) -> int:
     """Serve until SIGTERM or a failure; return the exit code."""
+    asyncio.get_running_loop().add_signal_handler(ARM, arm)
     app = Application(settings)
     # The operator's key is made last. What was made before a kill may be made once more.
     operator = app.state.accounts.get(OPERATOR)
@@ -84,6 +87,10 @@ async def serve(settings: Settings, public_keys: dict[str, bytes]) -> int:
     return 0 if app.failure is None else getattr(app.failure, "exit_code", 1)
 
 
+def _ignore() -> None:
+    """Take the signal that arms a point, of which there is none."""
+
+
 def main() -> None:
     """Read the arguments and serve."""
     parser = argparse.ArgumentParser(prog="tests.simulation.crash_venue", description=__doc__)
@@ -92,6 +99,10 @@ def main() -> None:
     parser.add_argument("--admin-port", type=int, required=True)
     parser.add_argument("--public-keys", default="{}", help="JSON: account to key in hex")
     parser.add_argument("--file-size-max", type=int, help="bytes at which a write fails")
+    parser.add_argument("--die-at", choices=POINTS, help="kill yourself there")
+    parser.add_argument("--die-at-call", type=int, default=1, help="at which call of it")
+    parser.add_argument("--die-behind", action="store_true", help="behind the call, not before it")
+    parser.add_argument("--die-armed", action="store_true", help="count at once")
     parser.add_argument("--fault", choices=FAULTS, help="a promise to break")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
@@ -100,6 +111,14 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (options.file_size_max,) * 2)
     if options.fault is not None:
         FAULTS[options.fault]()
+    arm: Callable[[], None] = _ignore
+    if options.die_at is not None:
+        arm = dying_at(
+            options.die_at,
+            call=options.die_at_call,
+            behind=options.die_behind,
+            armed=options.die_armed,
+        )
     defaults = ClientIdIndex.__init__.__kwdefaults__
     assert defaults is not None
     defaults["flush_at"] = CLIENT_IDS_FLUSH_AT
@@ -111,7 +130,7 @@ def main() -> None:
         snapshot_events=SNAPSHOT_EVENTS,
     )
     keys = {name: bytes.fromhex(key) for name, key in json.loads(options.public_keys).items()}
-    sys.exit(uvloop.run(serve(settings, keys)))
+    sys.exit(uvloop.run(serve(settings, keys, arm)))
 
 
 if __name__ == "__main__":
