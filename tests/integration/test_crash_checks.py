@@ -1,20 +1,31 @@
 """The checks of the crash loop find what they are for: each broken promise, planted one by one."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
-from tradewire.v1 import account_pb2, admin_service_pb2, order_pb2, order_service_pb2, reason_pb2
+from google.protobuf import timestamp_pb2
+from tradewire.v1 import (
+    account_pb2,
+    admin_service_pb2,
+    market_pb2,
+    order_pb2,
+    order_service_pb2,
+    reason_pb2,
+)
 
-from tests.simulation import crash_checks, crash_money
+from tests.simulation import crash_checks, crash_market, crash_money
 from tests.simulation.crash_checks import Copy
+from tests.simulation.crash_market import MarketView
 from tests.simulation.crash_record import Holding, Record, View, step_of
 from tests.simulation.crash_world import DEPOSITS, FEES, TRADERS
 from tests.support.history import Answer, Failure, History, Kind, Operation, Verdict
 
 LedgerEntry = account_pb2.LedgerEntry
 PlaceOrderRequest = order_service_pb2.PlaceOrderRequest
+MOMENT = timestamp_pb2.Timestamp(seconds=61)
 MAKER_FEE, TAKER_FEE = Decimal("0.04"), Decimal("0.08")
 
 
@@ -76,6 +87,7 @@ def execution(
         execution_id=str(100 + sequence),
         type=kind,
         order=state,
+        transact_time=MOMENT,
         reason=state.reason,
         **more,  # type: ignore[arg-type]
     ).SerializeToString()
@@ -200,6 +212,7 @@ class World:
     holdings: dict[str, dict[str, Holding]]
     found: dict[str, order_service_pb2.GetOrderResponse | None]
     copies: list[Copy]
+    market: MarketView
     durable: int = 5
 
     def operation(self, client_order_id: str) -> Operation:
@@ -210,6 +223,7 @@ class World:
         found = list(self.history.violations)
         found += crash_checks.check_all(self.history, records, self.copies)
         found += crash_money.check_all(self.money, records, self.holdings[FEES])
+        found += crash_market.check_market(self.market, records.values())
         found += crash_checks.check_recovery(records["alice"], self.durable)
         return found
 
@@ -318,6 +332,31 @@ def world() -> World:
             Copy("all", "alice", list(ALICE), complete=True),
             Copy("some", "alice", ALICE[:3], complete=False),
         ],
+        MarketView(
+            "BTC-USD",
+            market_pb2.OrderBook(bids=[market_pb2.PriceLevel(price="99", quantity="0.6")]),
+            [
+                market_pb2.Trade(
+                    trade_id=1,
+                    symbol="BTC-USD",
+                    price="100",
+                    quantity="0.4",
+                    taker_side=order_pb2.SIDE_SELL,
+                    time=MOMENT,
+                )
+            ],
+            [
+                market_pb2.Candle(
+                    open_time=timestamp_pb2.Timestamp(seconds=60),
+                    open_price="100",
+                    high_price="100",
+                    low_price="100",
+                    close_price="100",
+                    volume="0.4",
+                    trade_count=1,
+                )
+            ],
+        ),
     )
 
 
@@ -467,6 +506,22 @@ def leave_a_gap(world: World) -> None:
     world.ledgers["carol"][2] = movement(4, "carol-ETH", "ETH", "5", "5")
 
 
+def publish_no_trade(world: World) -> None:
+    world.market = world.market._replace(trades=[])
+
+
+def publish_another_trade(world: World) -> None:
+    world.market.trades[0].price = "101"
+
+
+def count_a_trade_twice(world: World) -> None:
+    world.market.candles[0].trade_count = 2
+
+
+def show_another_book(world: World) -> None:
+    world.market.book.bids[0].quantity = "1"
+
+
 def trade_one_side(world: World) -> None:
     del world.executions["bob"][1]
 
@@ -501,6 +556,10 @@ PLANTS: dict[Callable[[World], None], str] = {
     book_unsent: "nobody asked for m-9",
     book_no_trade: "bob: the ledger has other trades than the executions",
     leave_a_gap: "carol: ledger entry 3 has the sequence 4",
+    publish_no_trade: "0 public trades, not numbered 1 to 1",
+    publish_another_trade: "trade 1 is not that of its taker",
+    count_a_trade_twice: "the candles are not those of the trades",
+    show_another_book: "the book of SIDE_BUY is not that of the open orders",
     trade_one_side: "trade 1 has 1 sides",
 }
 
@@ -508,8 +567,8 @@ PLANTS: dict[Callable[[World], None], str] = {
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
 def test_a_broken_promise_is_found(world: World, plant: Callable[[World], None]) -> None:
     plant(world)
-    with pytest.raises(AssertionError, match=PLANTS[plant]):
-        assert "\n".join(world.violations()) == ""
+    found = world.violations()
+    assert any(re.search(PLANTS[plant], violation) for violation in found), found
 
 
 def test_what_a_later_life_refuses_was_never_done(world: World) -> None:

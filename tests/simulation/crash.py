@@ -41,11 +41,12 @@ from tests.simulation.crash_clients import (
     UnaryClient,
 )
 from tests.simulation.crash_faults import FAULTS
+from tests.simulation.crash_market import MarketView, check_market, read_market
 from tests.simulation.crash_points import ARM, DRAINING, POINTS
 from tests.simulation.crash_process import VenueProcess
 from tests.simulation.crash_record import Holding, Record, View, holdings
 from tests.simulation.crash_wire import Connection
-from tests.simulation.crash_world import OPERATOR, TRADERS
+from tests.simulation.crash_world import OPERATOR, SYMBOLS, TRADERS
 from tests.support.history import Answer, History, Kind, Operation, Verdict
 
 UNARY_CLIENTS = 3
@@ -55,10 +56,25 @@ STABLE_TRIES = 40
 CLIENTS_END_S = 15.0
 LOOKUPS_AT_ONCE = 16
 SHOWN_MAX = 40
+# A restart may find the clock set back. Signatures are accepted from a clock that is not ahead by
+# a second, nor behind by five.
+CLOCKS_AHEAD_MS = (0, 0, 2_000, -500)
 # Of the lives that end with SIGTERM, those that are killed while they drain.
 KILLED_DRAIN_SHARE = 0.67
 KILLED_START_SHARE = 0.25
 FILE_SIZE_MAX = 2 << 20
+
+
+# What GetOrder said of client ids, by account.
+Found = dict[str, dict[str, order_service_pb2.GetOrderResponse | None]]
+
+
+class World(NamedTuple):
+    """What the venue says, all at one event: accounts, instruments, and the fees it has taken."""
+
+    records: dict[str, Record]
+    markets: list[MarketView]
+    fees: dict[str, Holding]
 
 
 class Load(NamedTuple):
@@ -273,7 +289,8 @@ class CrashRun:
         """Examine what the dead venue left while the next one starts."""
         copy = crash_journal.copy_of(self.process.data_dir, self._directory / "copy")
         await self._kill_starts()
-        await self.process.spawn(*self._arguments, *self._point())
+        clock = f"--clock-ahead-ms={self._chance.choice(CLOCKS_AHEAD_MS)}"
+        await self.process.spawn(*self._arguments, *self._point(), clock)
         autopsy = await asyncio.to_thread(crash_journal.examine, copy, TRADERS)
         shutil.rmtree(copy)
         await self._join()
@@ -287,6 +304,7 @@ class CrashRun:
             self.process.signal(signal.SIGKILL)
             await self.process.ended()
             self.summary.kills_starting += 1
+        self._point_name = ""
 
     def _point(self, *, starting: bool = False) -> list[str]:
         """Return how a life kills itself, if it does before it is killed."""
@@ -323,11 +341,12 @@ class CrashRun:
         unknown = [o for o in self.history.with_verdict(Verdict.UNKNOWN) if not o.found]
         operations = [*unknown, *self._sample(sample)]
         found = await self._find(operations)
-        records = await self._records(closed=closed, found=found)
+        records, markets, fees = await self._world(closed=closed, found=found)
         copies = await self._complete_copies(records)
-        fees = await self._fees()
         self._found(crash_checks.check_all(self.history, records, copies))
         self._found(crash_money.check_all(self._cashier.history, records, fees))
+        for market in markets:
+            self._found(check_market(market, records.values()))
         if autopsy is not None:
             await self._check_recovery(autopsy, records)
         again = [operation for operation in unknown if self._chance.random() < resend]
@@ -344,7 +363,7 @@ class CrashRun:
         self._found(crash_checks.check_durable(self._cashier.history, (), autopsy.booked))
         for record in records.values():
             self._found(crash_checks.check_recovery(record, autopsy.durable[record.account]))
-        status = await self._operator.status()
+        status = await self._operator.status(with_state_hash=True)
         if status.journal_id != autopsy.journal_id:
             self._found(["the venue has another journal than before"])
         self._found(
@@ -367,13 +386,9 @@ class CrashRun:
         ]
         return self._chance.sample(known, min(size, len(known)))
 
-    async def _find(
-        self, operations: Iterable[Operation]
-    ) -> dict[str, dict[str, order_service_pb2.GetOrderResponse | None]]:
+    async def _find(self, operations: Iterable[Operation]) -> Found:
         """Ask GetOrder for each id, and note of the unknown ones that they are there."""
-        found: dict[str, dict[str, order_service_pb2.GetOrderResponse | None]] = {
-            name: {} for name in TRADERS
-        }
+        found: Found = {name: {} for name in TRADERS}
         limit = asyncio.Semaphore(LOOKUPS_AT_ONCE)
 
         async def find(operation: Operation) -> None:
@@ -413,39 +428,41 @@ class CrashRun:
             if not await self._cashier.send(operation, self._operator, life=self._life):
                 self._found([f"{operation}: not answered by a venue that lives"])
 
-    async def _records(
-        self,
-        *,
-        closed: bool,
-        found: dict[str, dict[str, order_service_pb2.GetOrderResponse | None]] | None = None,
-    ) -> dict[str, Record]:
-        views = [await self._view(name, closed=closed) for name in TRADERS]
-        return {
-            view.account: Record(view._replace(found=(found or {}).get(view.account, {})))
-            for view in views
-        }
+    async def _world(self, *, closed: bool, found: Found) -> World:
+        """Read everything until all reads are of one event: orders may expire meanwhile."""
+        for _ in range(STABLE_TRIES):
+            before = await self._operator.status()
+            views = [await self._view(name, closed=closed) for name in TRADERS]
+            markets = [
+                await read_market(self._connections[TRADERS[0]][0], symbol) for symbol in SYMBOLS
+            ]
+            fees = holdings(await self._operator.fees())
+            after = await self._operator.status()
+            if before.event_number == after.event_number:
+                records = [Record(view._replace(found=found[view.account])) for view in views]
+                return World({record.account: record for record in records}, markets, fees)
+            await asyncio.sleep(0.2)
+        raise RuntimeError("the venue does not come to rest")
 
     async def _view(self, name: str, *, closed: bool) -> View:
-        """Read an account until all reads are of one sequence: orders may expire meanwhile."""
+        """Read an account."""
         connection = self._connections[name][0]
-        working = order_service_pb2.ORDER_FILTER_OPEN
-        ended = order_service_pb2.ORDER_FILTER_CLOSED
-        tries = 0
-        while True:
-            executions, _ = await connection.executions()
-            open_orders, open_as_of = await connection.orders(working)
-            closed_orders = (await connection.orders(ended))[0] if closed else None
-            ledger = await connection.ledger()
-            balances = await connection.balances()
-            sequences = {len(executions), open_as_of, balances.as_of_sequence}
-            if len(sequences) == 1 and len(ledger) == balances.as_of_ledger_sequence:
-                break
-            tries += 1
-            if tries == STABLE_TRIES:
-                self._found([f"{name}: the reads do not agree about the sequence: {sequences}"])
-                break
-            await asyncio.sleep(0.2)
-        return View(name, executions, ledger, open_orders, closed_orders, holdings(balances), {})
+        executions, as_of = await connection.executions()
+        open_orders, open_as_of = await connection.orders(order_service_pb2.ORDER_FILTER_OPEN)
+        closed_orders, closed_as_of = None, as_of
+        if closed:
+            closed_orders, closed_as_of = await connection.orders(
+                order_service_pb2.ORDER_FILTER_CLOSED
+            )
+        ledger = await connection.ledger()
+        balances = await connection.balances()
+        if {as_of, open_as_of, closed_as_of, balances.as_of_sequence} != {len(executions)}:
+            self._found([f"{name}: reads do not agree about the sequence {len(executions)}"])
+        if balances.as_of_ledger_sequence != len(ledger):
+            self._found([f"{name}: reads do not agree about the ledger's {len(ledger)}"])
+        return View(
+            name, executions, ledger, open_orders, closed_orders, holdings(balances), found={}
+        )
 
     async def _complete_copies(self, records: dict[str, Record]) -> list[crash_checks.Copy]:
         """Wait until the followers are where the records are; return what all have up to there.
@@ -472,9 +489,6 @@ class CrashRun:
     @property
     def _operator(self) -> Connection:
         return self._connections[OPERATOR][0]
-
-    async def _fees(self) -> dict[str, Holding]:
-        return holdings(await self._operator.fees())
 
     def _found(self, violations: Iterable[str]) -> None:
         for violation in violations:

@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,10 +70,16 @@ async def found(app: Application, public_keys: dict[str, bytes]) -> dict[str, st
     return key_ids
 
 
-async def serve(settings: Settings, public_keys: dict[str, bytes], arm: Callable[[], None]) -> int:
+async def serve(
+    settings: Settings,
+    public_keys: dict[str, bytes],
+    *,
+    arm: Callable[[], None],
+    clock_ns: Callable[[], int],
+) -> int:
     """Serve until SIGTERM or a failure; return the exit code."""
     asyncio.get_running_loop().add_signal_handler(ARM, arm)
-    app = Application(settings)
+    app = Application(settings, clock_ns=clock_ns)
     # The operator's key is made last. What was made before a kill may be made once more.
     operator = app.state.accounts.get(OPERATOR)
     is_new = operator is None or not operator.keys
@@ -99,6 +106,7 @@ def main() -> None:
     parser.add_argument("--admin-port", type=int, required=True)
     parser.add_argument("--public-keys", default="{}", help="JSON: account to key in hex")
     parser.add_argument("--file-size-max", type=int, help="bytes at which a write fails")
+    parser.add_argument("--clock-ahead-ms", type=int, default=0, help="how wrong the clock is")
     parser.add_argument("--die-at", choices=POINTS, help="kill yourself there")
     parser.add_argument("--die-at-call", type=int, default=1, help="at which call of it")
     parser.add_argument("--die-behind", action="store_true", help="behind the call, not before it")
@@ -130,7 +138,8 @@ def main() -> None:
         snapshot_events=SNAPSHOT_EVENTS,
     )
     keys = {name: bytes.fromhex(key) for name, key in json.loads(options.public_keys).items()}
-    sys.exit(uvloop.run(serve(settings, keys, arm)))
+    ahead_ns = options.clock_ahead_ms * 10**6
+    sys.exit(uvloop.run(serve(settings, keys, arm=arm, clock_ns=lambda: time.time_ns() + ahead_ns)))
 
 
 if __name__ == "__main__":

@@ -304,8 +304,10 @@ class Connection:
         response = admin_service_pb2.ListAccountBalancesResponse.FromString(data)
         return account_service_pb2.ListBalancesResponse(balances=response.balances)
 
-    async def status(self) -> admin_service_pb2.GetVenueStatusResponse:
-        """Return the venue's status with the hash of its state."""
-        request = admin_service_pb2.GetVenueStatusRequest(with_state_hash=True)
+    async def status(
+        self, *, with_state_hash: bool = False
+    ) -> admin_service_pb2.GetVenueStatusResponse:
+        """Return the venue's status."""
+        request = admin_service_pb2.GetVenueStatusRequest(with_state_hash=with_state_hash)
         data = await self.call("AdminService/GetVenueStatus", request)
         return admin_service_pb2.GetVenueStatusResponse.FromString(data)
