@@ -98,9 +98,9 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
         if found is None and not order_id:
             order_id = self._find_id(account.name, client_order_id)
             found = self._open_order(account, order_id, "") if order_id else None
-            if found is not None:
-                sequence = account.sequence
-                await venue.sequencer.settled()
+            sequence = account.sequence
+            # Also if it is not open: the batch that closed it may be under way.
+            await venue.sequencer.settled()
         if found is None:
             row = venue.journal.closed_order(account.name, order_id) if order_id else None
             if row is None:
