@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import datetime
 import socket
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -24,38 +23,10 @@ from tradewire_server.journal.records import Batch
 from tests.integration.conftest import Complaints
 from tests.support.audit import audit
 from tests.support.failures import failure
+from tests.support.slow_disk import SlowDisk
 from tests.support.trading import TIMEOUT_S, Trader, limit
 from tests.support.venue import Clock, RunningVenue, Stubs, running_venue
 from tests.support.waiting import eventually
-
-
-class SlowDisk:
-    """Lets appends of a journal wait, so that commands gather behind a commit."""
-
-    def __init__(self, app: Application) -> None:
-        self._append = app.journal.append
-        self._let_pass = threading.Event()
-        self._let_pass.set()
-        self.waiting = threading.Event()
-        app.journal.append = self._slowly  # type: ignore[method-assign]
-
-    def hold(self) -> None:
-        """Let the next append wait."""
-        self._let_pass.clear()
-
-    def release(self) -> None:
-        """Let it go on."""
-        self._let_pass.set()
-
-    def _slowly(self, batch: Batch) -> None:
-        self.waiting.set()
-        self._let_pass.wait(TIMEOUT_S)
-        self._append(batch)
-
-
-async def held(disk: SlowDisk) -> None:
-    """Wait until an append waits."""
-    assert await asyncio.to_thread(disk.waiting.wait, TIMEOUT_S)
 
 
 async def test_a_drain_answers_what_waits_and_tells_the_streams(
@@ -77,9 +48,8 @@ async def test_a_drain_answers_what_waits_and_tells_the_streams(
                     await stream.live()
                 await entry.do(limit("a-0"))
                 disk.hold()
-                disk.waiting.clear()
                 first = asyncio.create_task(alice.place(limit("u-1")))
-                await held(disk)
+                await disk.held()
                 # These wait behind the commit that is under way.
                 second = asyncio.create_task(alice.place(limit("u-2")))
                 await entry.send(*(limit(f"a-{number}") for number in range(1, 200)))
