@@ -95,5 +95,5 @@ def test_engine_agrees_with_the_oracle() -> None:
 @pytest.mark.timeout(3600)
 def test_engine_agrees_with_the_oracle_for_long() -> None:
     run_state_machine_as_test(
-        VenueMachine, settings=settings(max_examples=3_000, stateful_step_count=120)
+        VenueMachine, settings=settings(max_examples=1_500, stateful_step_count=120)
     )
