@@ -1,9 +1,15 @@
 """What holds for all tests: examples are bounded by number, and no fixture leaves a socket open."""
 
+import signal
 import socket
 
 import pytest
 from hypothesis import settings
+
+# Tests that were started in the background ignore interrupts, and so would the processes that
+# they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A deadline per example would fail on a busy machine; a database would make runs differ.
 settings.register_profile("tradewire", deadline=None, database=None, derandomize=True)

@@ -216,10 +216,13 @@ def test_an_error_says_what_is_wrong_and_what_to_do(alice: Client, fresh: str) -
 
 def test_a_passed_deadline_has_no_effect(alice: Client, fresh: str) -> None:
     before = alice.head()
+    request = limit(f"{fresh}-1")
+    request.valid_until.FromNanoseconds(1)
     with pytest.raises(grpc.RpcError) as error:
-        alice.call("OrderService", "PlaceOrder", limit(f"{fresh}-1"), timeout=1e-9)
+        alice.place(request)
     found: Any = error.value
     assert found.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert failure_of_call(found).reason == "DEADLINE_PASSED"
     assert alice.head() == before
 
 
