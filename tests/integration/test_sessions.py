@@ -25,7 +25,8 @@ from tradewire_server.feeds import FeedKind
 
 from tests.integration.conftest import Complaints, Floor
 from tests.support.failures import Failure, failure
-from tests.support.trading import Trader, limit
+from tests.support.tape import Tape
+from tests.support.trading import Entry, Trader, frame, limit
 from tests.support.venue import (
     Clock,
     Credential,
@@ -353,6 +354,19 @@ async def test_a_revoked_key_cannot_enter_orders_by_not_reading(floor: Floor, la
         assert (await entry.to_end()).closed.reason == "CREDENTIAL_ENDED"
         late.cancel()
         await asyncio.gather(late, return_exceptions=True)
+
+
+async def test_a_stream_that_was_opened_before_the_end_of_its_key_begins_nothing(
+    floor: Floor, alice: Trader
+) -> None:
+    """The credential was good when the call came; the first frame comes later."""
+    call = floor.stubs.orders.EnterOrders(metadata=alice.credential.metadata)
+    await asyncio.sleep(0.05)  # until the call is with the server
+    await floor.venue.submit(RevokeKey("alice", alice.credential.key_id))
+    await call.write(frame(limit("a-1")))
+    tape = await Entry(call, Tape()).to_end()
+    assert tape.closed.reason in ("CREDENTIAL_ENDED", "KEY_REVOKED")
+    assert floor.venue.app.state.orders == {}
 
 
 async def test_a_key_ends_at_its_time(floor: Floor) -> None:
