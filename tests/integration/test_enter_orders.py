@@ -7,6 +7,7 @@ import pytest
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from tradewire.v1 import order_pb2, order_service_pb2
+from tradewire_server.api import enter_orders
 
 from tests.integration.conftest import Floor
 from tests.support.failures import failure, failure_of
@@ -190,6 +191,14 @@ async def test_a_stream_that_is_closed_before_its_first_frame_just_ends(alice: T
     await call.done_writing()
     assert await call.read() is grpc.aio.EOF
     assert await call.code() is grpc.StatusCode.OK
+
+
+async def test_a_stream_without_a_first_frame_ends(
+    alice: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enter_orders, "FIRST_FRAME_S", 0.02)
+    call = alice.stubs.orders.EnterOrders(metadata=alice.credential.metadata)
+    assert (await failure(read(call))).reason == "DEADLINE_PASSED"
 
 
 async def test_an_empty_frame_changes_nothing(alice: Trader) -> None:

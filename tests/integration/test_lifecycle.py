@@ -335,3 +335,27 @@ async def test_orders_expire_by_the_clock(
         left = [order.client_order_id for order in venue.app.state.orders.values()]
         assert left == ["a-3"]
     audit(venue.app)
+
+
+async def test_the_venue_counts_what_it_does(
+    data_dir: Path, clock: Clock, complaints: Complaints
+) -> None:
+    async with running_venue(data_dir, clock_ns=clock) as venue:
+        await venue.provision(["alice"])
+        async with venue.connect() as channel:
+            alice = Trader(Stubs(channel), venue.credentials["alice"])
+            await alice.place(limit("a-1"))
+            await alice.place(limit("a-2"))
+            await failure(alice.place(limit("bad id")))
+            async with alice.follow() as follower:
+                await follower.live()
+                await alice.place(limit("a-3"))
+        registry = venue.app.metrics.registry
+        place = {"method": "/tradewire.v1.OrderService/PlaceOrder"}
+        ok, invalid = {**place, "code": "0"}, {**place, "code": "3"}
+        assert registry.get_sample_value("tradewire_calls_total", ok) == 3
+        assert registry.get_sample_value("tradewire_calls_total", invalid) == 1
+        assert registry.get_sample_value("tradewire_call_seconds_count", place) == 3
+        assert registry.get_sample_value("tradewire_open_orders") == 3
+        events = registry.get_sample_value("tradewire_event_number")
+        assert events == venue.app.journal.last_event()
