@@ -1,6 +1,6 @@
 """A venue that is made to be killed: its own process, a fixed data directory and fixed ports.
 
-It is founded at its first start, and then prints the keys with which the clients sign in for good.
+It is founded at its first start. At every start it prints the keys with which the clients sign in.
 Ends with 0 after SIGTERM, otherwise with the exit code of what stopped it.
 """
 
@@ -49,8 +49,8 @@ async def submit(app: Application, command: Command) -> None:
     assert not isinstance(outcome, Refused), outcome
 
 
-async def found(app: Application, public_keys: dict[str, bytes]) -> dict[str, str]:
-    """Make assets, instruments, accounts, money and keys; return the id of each account's key."""
+async def found(app: Application, public_keys: dict[str, bytes]) -> None:
+    """Make assets, instruments, accounts, money and keys."""
     for asset, precision in (("BTC", 8), ("ETH", 8), ("USD", 10)):
         await submit(app, CreateAsset(asset, precision))
     for instrument in (BTC_USD, ETH_USD):
@@ -60,14 +60,14 @@ async def found(app: Application, public_keys: dict[str, bytes]) -> dict[str, st
     await submit(app, CreateAccount(OPERATOR, 0, 0, 1, True))
     for (account, asset), amount in DEPOSITS.items():
         await submit(app, Deposit(account, asset, str(amount), f"{account}-{asset}"))
-    key_ids = {}
     for account, public_key in public_keys.items():
+        if app.state.accounts[account].keys:
+            # Made before a kill.
+            continue
         scopes = frozenset({"admin"}) if account == OPERATOR else DEMO_SCOPES
         request = KeyRequest(account=account, scopes=scopes, public_key=public_key)
         created = app.maker.create(request, creator_scopes=None, now_ns=app.clock_ns())
         await submit(app, CreateKey(record_of(created.key)))
-        key_ids[account] = created.key.key_id
-    return key_ids
 
 
 async def serve(
@@ -80,12 +80,14 @@ async def serve(
     """Serve until SIGTERM or a failure; return the exit code."""
     asyncio.get_running_loop().add_signal_handler(ARM, arm)
     app = Application(settings, clock_ns=clock_ns)
-    # The operator's key is made last. What was made before a kill may be made once more.
+    # The operator's key is made last; what was made before a kill is not made again.
     operator = app.state.accounts.get(OPERATOR)
     is_new = operator is None or not operator.keys
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.stopped.set)
     await app.start()
-    key_ids = await found(app, public_keys) if is_new else {}
+    if is_new:
+        await found(app, public_keys)
+    key_ids = {name: next(iter(app.state.accounts[name].keys)) for name in public_keys}
     print(json.dumps(key_ids), flush=True)
     # What this process starts must not hold the pipe when this process is gone.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
