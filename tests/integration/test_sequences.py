@@ -131,6 +131,33 @@ async def test_the_ledger_is_out_of_range_beyond_its_head(alice: Trader) -> None
     assert page.metadata == {"first_available": "1", "last_available": "3"}
 
 
+async def test_older_than_retention_is_told_what_there_is(
+    floor: Floor, alice: Trader, bob: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = len(await history(alice, bob))
+    app = floor.venue.app
+    for reader in (app.journal, app.hub):
+        monkeypatch.setattr(reader, "feed_range", lambda kind, key: (4, last))
+    page = await failure(
+        alice(
+            alice.stubs.executions.ListExecutions,
+            execution_service_pb2.ListExecutionsRequest(after_sequence=2),
+        )
+    )
+    async with alice.follow(after_sequence=2) as follower:
+        stream = await failure(follower.live())
+    async with alice.enter(after_sequence=2) as entry:
+        entered = await failure(entry.live())
+    assert page == stream == entered
+    assert page.reason == "SEQUENCE_OUT_OF_RANGE"
+    assert page.metadata == {"first_available": "4", "last_available": str(last)}
+    # What is still there can be had, and a snapshot stands for what is not.
+    assert len(await alice.executions(after=3)) == last - 3
+    async with alice.follow(snapshot=True) as follower:
+        tape = await follower.live()
+    assert tape.position == last
+
+
 async def test_a_snapshot_and_what_follows_it_are_one_story(alice: Trader, bob: Trader) -> None:
     await history(alice, bob)
     await alice.place(limit("a-9", BUY, "2", "95"))
