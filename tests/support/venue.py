@@ -1,5 +1,6 @@
 """A venue for tests and benchmarks: real listeners on free ports, accounts, money, keys."""
 
+import asyncio
 import base64
 import secrets
 import time
@@ -158,22 +159,27 @@ class RunningVenue:
 
     async def provision(self, accounts: Sequence[str], *, exempt: bool = False) -> None:
         """Make assets, instruments, and accounts with money and a key each, and sign in."""
-        await self.submit(CreateAsset("BTC", 8))
-        await self.submit(CreateAsset("ETH", 8))
-        await self.submit(CreateAsset("USD", 10))
-        await self.submit(CreateInstrument(BTC_USD))
-        await self.submit(CreateInstrument(ETH_USD))
+        founding: list[Command] = [
+            CreateAsset("BTC", 8),
+            CreateAsset("ETH", 8),
+            CreateAsset("USD", 10),
+            CreateInstrument(BTC_USD),
+            CreateInstrument(ETH_USD),
+            CreateAccount("admin", 0, 0, 1),
+        ]
         for account in accounts:
-            await self.submit(CreateAccount(account, 10_000, 20_000, 10_000_000, exempt))
+            founding.append(CreateAccount(account, 10_000, 20_000, 10_000_000, exempt))
             for asset, amount in (("USD", "400000000"), ("BTC", "1000000"), ("ETH", "1000000")):
-                await self.submit(Deposit(account, asset, amount, f"{account}-{asset}"))
-            credential = await self.create_key(account)
-            self.credentials[account] = credential
-            await self.sign_in(credential)
-        await self.submit(CreateAccount("admin", 0, 0, 1))
-        admin = await self.create_key("admin", frozenset({"admin"}))
-        self.credentials["admin"] = admin
-        await self.sign_in(admin, target=self.admin_target)
+                founding.append(Deposit(account, asset, amount, f"{account}-{asset}"))
+        # Together, so that they share a commit; their lane keeps their order.
+        await asyncio.gather(*map(self.submit, founding))
+        *traders, admin = await asyncio.gather(
+            *map(self.create_key, accounts), self.create_key("admin", frozenset({"admin"}))
+        )
+        await asyncio.gather(
+            *map(self.sign_in, traders), self.sign_in(admin, target=self.admin_target)
+        )
+        self.credentials |= {trader.account: trader for trader in (*traders, admin)}
 
     async def sign_in(self, credential: Credential, *, target: str = "") -> None:
         """Create a session over the network."""
