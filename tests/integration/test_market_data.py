@@ -274,6 +274,9 @@ async def test_candles_sum_up_the_trades_of_their_interval(
     clock = floor.clock
     # Three minutes that begin a quarter of an hour, whatever the time of the test is.
     clock.advance((900 * 10**9 - clock() % (900 * 10**9)) / 10**9 + 1)
+    # That may have been longer than a session lives.
+    for trader in (alice, bob):
+        await floor.venue.sign_in(trader.credential)
     begin_ns = clock() - clock() % MINUTE_NS
     for minute, prices in enumerate((["100", "104", "99"], [], ["101"])):
         await make_trades(alice, bob, prices, tag=f"t{minute}")
