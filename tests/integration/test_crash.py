@@ -21,14 +21,15 @@ JOURNAL = "journal.sqlite"
 
 
 async def test_kills_under_load_neither_lose_nor_double_anything(tmp_path: Path) -> None:
-    summary = await crash(tmp_path, kills=3, seed=3, load=Load(SHORT_LOAD_S), disk_full=False)
+    load = Load(SHORT_LOAD_S, drain_share=0, start_share=0)
+    summary = await crash(tmp_path, kills=3, seed=3, load=load, disk_full=False)
     assert summary.violations == []
     assert summary.kills == 3
     assert summary.unknown > 0
 
 
 async def test_a_full_disk_stops_the_venue_which_loses_nothing(tmp_path: Path) -> None:
-    summary = await crash(tmp_path, kills=0, seed=4, disk_full=True)
+    summary = await crash(tmp_path, kills=0, seed=4, load=Load(start_share=0), disk_full=True)
     assert summary.violations == []
     assert summary.disks_full == 1
 

@@ -61,7 +61,6 @@ SHOWN_MAX = 40
 CLOCKS_AHEAD_MS = (0, 0, 2_000, -500)
 # Of the lives that end with SIGTERM, those that are killed while they drain.
 KILLED_DRAIN_SHARE = 0.67
-KILLED_START_SHARE = 0.25
 FILE_SIZE_MAX = 2 << 20
 
 
@@ -78,11 +77,15 @@ class World(NamedTuple):
 
 
 class Load(NamedTuple):
-    """How long the clients work in a life, how often it ends with SIGTERM or at a chosen point."""
+    """How long the clients work in a life, and how often something special happens.
+
+    Lives end with SIGTERM, or at a chosen point; starts are killed before they serve.
+    """
 
     seconds: tuple[float, float] = (0.4, 2.0)
     drain_share: float = 0.3
     point_share: float = 0.5
+    start_share: float = 0.25
 
 
 DEFAULT_LOAD = Load()
@@ -298,7 +301,7 @@ class CrashRun:
 
     async def _kill_starts(self) -> None:
         """Start and kill, perhaps some times, perhaps not."""
-        while self._chance.random() < KILLED_START_SHARE:
+        while self._chance.random() < self._times.start_share:
             await self.process.spawn(*self._arguments, *self._point(starting=True))
             await asyncio.sleep(self._chance.uniform(0.3, 1.8))
             self.process.signal(signal.SIGKILL)
