@@ -199,7 +199,9 @@ class Sequencer:
         room = QUEUE_COMMANDS_MAX - self._waiting
         if len(submissions) > room and (
             len(submissions) > room + QUEUE_RESERVE
-            or not all(isinstance(s.command, CancelOrder | CancelAllOrders) for s in submissions)
+            or not all(
+                isinstance(s.command, CancelOrder | CancelAllOrders | Refused) for s in submissions
+            )
         ):
             raise Overloaded
         self.enter_always(lane, submissions)

@@ -283,7 +283,7 @@ class CreateDepositResponse(_message.Message):
     """The number of its ledger entry."""
     @_builtins.property
     def balance(self) -> _account_pb2.Balance:
-        """The balance after it."""
+        """The balance at the time of the answer; a repeat shows that of the repeat."""
 
     def __init__(
         self,
@@ -345,7 +345,7 @@ class CreateWithdrawalResponse(_message.Message):
     """The number of its ledger entry."""
     @_builtins.property
     def balance(self) -> _account_pb2.Balance:
-        """The balance after it."""
+        """The balance at the time of the answer; a repeat shows that of the repeat."""
 
     def __init__(
         self,

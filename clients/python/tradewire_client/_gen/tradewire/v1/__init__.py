@@ -2168,7 +2168,7 @@ class CreateDepositResponse(betterproto2.Message):
 
     balance: "Balance | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    The balance after it.
+    The balance at the time of the answer; a repeat shows that of the repeat.
     """
 
     ledger_sequence: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
@@ -2383,7 +2383,7 @@ class CreateWithdrawalResponse(betterproto2.Message):
 
     balance: "Balance | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    The balance after it.
+    The balance at the time of the answer; a repeat shows that of the repeat.
     """
 
     ledger_sequence: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
