@@ -30,6 +30,14 @@ class ContractError(Exception):
     """The contract breaks one of its own rules: the server does not start with it."""
 
 
+class Deprecation(NamedTuple):
+    """The announced end of a method: days as YYYY-MM-DD, and where to read what to use instead."""
+
+    since: str
+    sunset: str
+    link: str
+
+
 class Method(NamedTuple):
     """A method: its gRPC path, its messages and what the contract says about it."""
 
@@ -47,6 +55,7 @@ class Method(NamedTuple):
     server_streaming: bool
     request: Descriptor
     response: Descriptor
+    deprecation: Deprecation | None = None
 
 
 @cache
@@ -87,4 +96,9 @@ def read_method(service: str, method: MethodDescriptor) -> Method:
         server_streaming=method.server_streaming,
         request=method.input_type,
         response=method.output_type,
+        deprecation=_deprecation(rule.deprecation) if rule.HasField("deprecation") else None,
     )
+
+
+def _deprecation(rule: options_pb2.Deprecation) -> Deprecation:
+    return Deprecation(rule.since, rule.sunset, rule.link)

@@ -496,6 +496,33 @@ class LimitState(Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class UnfilledOrderCount(Value):
+    """UnfilledOrderCount is how many orders the account placed in an interval without a fill. New
+    orders are refused with RATE_LIMITED at the limit, until the interval ends or orders are filled.
+    """
+
+    interval_seconds: int = 0
+    """Length of the interval in seconds; intervals are aligned to the epoch."""
+    limit: int = 0
+    """Greatest number of orders."""
+    remaining: int = 0
+    """Orders left in this interval."""
+    reset_ms: int = 0
+    """Milliseconds until the interval ends."""
+
+    @classmethod
+    def from_message(cls, message: v1.UnfilledOrderCount, **more: Any) -> Self:
+        """Convert a message of the wire; `more` fills the fields of a subclass."""
+        return cls(
+            interval_seconds=message.interval_seconds,
+            limit=message.limit,
+            remaining=message.remaining,
+            reset_ms=message.reset_ms,
+            **more,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class GetLimitsResponse(Value):
     """GetLimitsResponse answers GetLimits."""
 
@@ -507,6 +534,8 @@ class GetLimitsResponse(Value):
     """Open orders now."""
     rate_limit_exempt: bool = False
     """True when rate limits do not apply to the account."""
+    unfilled_orders: tuple[UnfilledOrderCount, ...] = ()
+    """Orders placed and not filled, by interval; a fill gives back."""
 
     @classmethod
     def from_message(cls, message: v1.GetLimitsResponse, **more: Any) -> Self:
@@ -516,6 +545,9 @@ class GetLimitsResponse(Value):
             open_order_limit=message.open_order_limit,
             open_order_count=message.open_order_count,
             rate_limit_exempt=message.rate_limit_exempt,
+            unfilled_orders=tuple(
+                UnfilledOrderCount.from_message(item) for item in message.unfilled_orders
+            ),
             **more,
         )
 

@@ -43,6 +43,22 @@ class OrderServiceStub:
             response_deserializer=v1.CancelAllOrdersResponse.FromString,
         )
         """CancelAllOrders cancels the account's working orders, all of them or those of one instrument or side."""
+        self.place_orders: grpc.aio.UnaryUnaryMultiCallable[
+            v1.PlaceOrdersRequest, v1.PlaceOrdersResponse
+        ] = channel.unary_unary(
+            "/tradewire.v1.OrderService/PlaceOrders",
+            request_serializer=v1.PlaceOrdersRequest.SerializeToString,
+            response_deserializer=v1.PlaceOrdersResponse.FromString,
+        )
+        """PlaceOrders places several orders in one durable step. Each is checked, refused, rejected or placed by itself, in their order, and the call succeeds whatever became of them: look at each result. It costs what its orders cost."""
+        self.cancel_orders: grpc.aio.UnaryUnaryMultiCallable[
+            v1.CancelOrdersRequest, v1.CancelOrdersResponse
+        ] = channel.unary_unary(
+            "/tradewire.v1.OrderService/CancelOrders",
+            request_serializer=v1.CancelOrdersRequest.SerializeToString,
+            response_deserializer=v1.CancelOrdersResponse.FromString,
+        )
+        """CancelOrders cancels several orders in one durable step, each by itself, as PlaceOrders places them."""
         self.get_order: grpc.aio.UnaryUnaryMultiCallable[
             v1.GetOrderRequest, v1.GetOrderResponse
         ] = channel.unary_unary(
@@ -391,3 +407,19 @@ class SessionServiceStub:
             response_deserializer=v1.GetServerTimeResponse.FromString,
         )
         """GetServerTime returns the server's clock, to measure one's own offset."""
+        self.check_signature: grpc.aio.UnaryUnaryMultiCallable[
+            v1.CheckSignatureRequest, v1.CheckSignatureResponse
+        ] = channel.unary_unary(
+            "/tradewire.v1.SessionService/CheckSignature",
+            request_serializer=v1.CheckSignatureRequest.SerializeToString,
+            response_deserializer=v1.CheckSignatureResponse.FromString,
+        )
+        """CheckSignature says which part of a signed request differs, for those who write a client. It uses up no nonce, and tells only who has the key. On a sandbox only: elsewhere there is no such method."""
+        self.get_token_keys: grpc.aio.UnaryUnaryMultiCallable[
+            v1.GetTokenKeysRequest, v1.GetTokenKeysResponse
+        ] = channel.unary_unary(
+            "/tradewire.v1.SessionService/GetTokenKeys",
+            request_serializer=v1.GetTokenKeysRequest.SerializeToString,
+            response_deserializer=v1.GetTokenKeysResponse.FromString,
+        )
+        """GetTokenKeys returns the public keys of the session tokens, as a JSON Web Key Set (RFC 7517, RFC 8037)."""

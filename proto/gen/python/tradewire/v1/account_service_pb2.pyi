@@ -323,6 +323,7 @@ class GetLimitsResponse(_message.Message):
     OPEN_ORDER_LIMIT_FIELD_NUMBER: _builtins.int
     OPEN_ORDER_COUNT_FIELD_NUMBER: _builtins.int
     RATE_LIMIT_EXEMPT_FIELD_NUMBER: _builtins.int
+    UNFILLED_ORDERS_FIELD_NUMBER: _builtins.int
     open_order_limit: _builtins.int
     """Greatest number of open orders of the account."""
     open_order_count: _builtins.int
@@ -333,6 +334,10 @@ class GetLimitsResponse(_message.Message):
     def limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___LimitState]:
         """The limits that apply to this call."""
 
+    @_builtins.property
+    def unfilled_orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnfilledOrderCount]:
+        """Orders placed and not filled, by interval; a fill gives back."""
+
     def __init__(
         self,
         *,
@@ -340,14 +345,51 @@ class GetLimitsResponse(_message.Message):
         open_order_limit: _builtins.int = ...,
         open_order_count: _builtins.int = ...,
         rate_limit_exempt: _builtins.bool = ...,
+        unfilled_orders: _abc.Iterable[Global___UnfilledOrderCount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "open_order_count", b"open_order_count", "open_order_limit", b"open_order_limit", "rate_limit_exempt", b"rate_limit_exempt"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "open_order_count", b"open_order_count", "open_order_limit", b"open_order_limit", "rate_limit_exempt", b"rate_limit_exempt", "unfilled_orders", b"unfilled_orders"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetLimitsResponse: _TypeAlias = GetLimitsResponse  # noqa: Y015
+
+@_typing.final
+class UnfilledOrderCount(_message.Message):
+    """UnfilledOrderCount is how many orders the account placed in an interval without a fill. New orders are refused with
+    RATE_LIMITED at the limit, until the interval ends or orders are filled.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERVAL_SECONDS_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    REMAINING_FIELD_NUMBER: _builtins.int
+    RESET_MS_FIELD_NUMBER: _builtins.int
+    interval_seconds: _builtins.int
+    """Length of the interval in seconds; intervals are aligned to the epoch."""
+    limit: _builtins.int
+    """Greatest number of orders."""
+    remaining: _builtins.int
+    """Orders left in this interval."""
+    reset_ms: _builtins.int
+    """Milliseconds until the interval ends."""
+    def __init__(
+        self,
+        *,
+        interval_seconds: _builtins.int = ...,
+        limit: _builtins.int = ...,
+        remaining: _builtins.int = ...,
+        reset_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interval_seconds", b"interval_seconds", "limit", b"limit", "remaining", b"remaining", "reset_ms", b"reset_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnfilledOrderCount: _TypeAlias = UnfilledOrderCount  # noqa: Y015
 
 @_typing.final
 class StreamAccountRequest(_message.Message):

@@ -121,6 +121,8 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     """Why an order ended or changed without being asked: carried by executions, never by an error."""
     OUTCOME_STREAM_CLOSED: _Outcome.ValueType  # 4
     """Why a stream ended: carried by `closing`."""
+    OUTCOME_UNKNOWN: _Outcome.ValueType  # 5
+    """Nobody on the way of the answer knows whether the request had an effect: repeat it with the same client id, or ask."""
 
 class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
     """Outcome says what a reason is about."""
@@ -135,7 +137,39 @@ OUTCOME_ORDER_EVENT: Outcome.ValueType  # 3
 """Why an order ended or changed without being asked: carried by executions, never by an error."""
 OUTCOME_STREAM_CLOSED: Outcome.ValueType  # 4
 """Why a stream ended: carried by `closing`."""
+OUTCOME_UNKNOWN: Outcome.ValueType  # 5
+"""Nobody on the way of the answer knows whether the request had an effect: repeat it with the same client id, or ask."""
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
+
+@_typing.final
+class Deprecation(_message.Message):
+    """Deprecation announces the end of a method: carried by every answer as the headers `deprecation`, `sunset` and `link`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SINCE_FIELD_NUMBER: _builtins.int
+    SUNSET_FIELD_NUMBER: _builtins.int
+    LINK_FIELD_NUMBER: _builtins.int
+    since: _builtins.str
+    """Day from which the method should not be used any more, e.g. `2027-01-31`."""
+    sunset: _builtins.str
+    """Day from which it may be gone, at least 180 days later."""
+    link: _builtins.str
+    """Path below the documentation that says what to use in its place, e.g. `/docs/changelog`."""
+    def __init__(
+        self,
+        *,
+        since: _builtins.str = ...,
+        sunset: _builtins.str = ...,
+        link: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["link", b"link", "since", b"since", "sunset", b"sunset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Deprecation: _TypeAlias = Deprecation  # noqa: Y015
 
 @_typing.final
 class MethodRule(_message.Message):
@@ -150,6 +184,7 @@ class MethodRule(_message.Message):
     JSON_RPC_FIELD_NUMBER: _builtins.int
     FIX_REQUEST_FIELD_NUMBER: _builtins.int
     FIX_REPLY_FIELD_NUMBER: _builtins.int
+    DEPRECATION_FIELD_NUMBER: _builtins.int
     scope: Global___Scope.ValueType
     """Permission needed to call the method."""
     weight: _builtins.int
@@ -166,6 +201,10 @@ class MethodRule(_message.Message):
     def fix_reply(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """MsgTypes(35) of the FIX messages that carry the answer."""
 
+    @_builtins.property
+    def deprecation(self) -> Global___Deprecation:
+        """Set when the method is on its way out."""
+
     def __init__(
         self,
         *,
@@ -176,10 +215,11 @@ class MethodRule(_message.Message):
         json_rpc: _builtins.str = ...,
         fix_request: _builtins.str = ...,
         fix_reply: _abc.Iterable[_builtins.str] | None = ...,
+        deprecation: Global___Deprecation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "weight", b"weight"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "deprecation", b"deprecation", "weight", b"weight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "fix_reply", b"fix_reply", "fix_request", b"fix_request", "idempotent", b"idempotent", "json_rpc", b"json_rpc", "reduces_risk", b"reduces_risk", "scope", b"scope", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "deprecation", b"deprecation", "fix_reply", b"fix_reply", "fix_request", b"fix_request", "idempotent", b"idempotent", "json_rpc", b"json_rpc", "reduces_risk", b"reduces_risk", "scope", b"scope", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
     _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
@@ -237,9 +277,7 @@ Global___FixValueRule: _TypeAlias = FixValueRule  # noqa: Y015
 
 @_typing.final
 class ReasonRule(_message.Message):
-    """ReasonRule maps a reason to the codes of every protocol. The HTTP status follows from the gRPC code
-    by the mapping of google.rpc.Code.
-    """
+    """ReasonRule maps a reason to the codes of every protocol."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -250,6 +288,7 @@ class ReasonRule(_message.Message):
     BUSINESS_REJECT_REASON_FIELD_NUMBER: _builtins.int
     RETRYABLE_FIELD_NUMBER: _builtins.int
     ADVICE_FIELD_NUMBER: _builtins.int
+    HTTP_STATUS_FIELD_NUMBER: _builtins.int
     outcome: Global___Outcome.ValueType
     """What the reason is about."""
     code: _code_pb2.Code.ValueType
@@ -264,6 +303,8 @@ class ReasonRule(_message.Message):
     """True when the same request may succeed later without a change."""
     advice: _builtins.str
     """What the caller should do next, one sentence."""
+    http_status: _builtins.int
+    """HTTP status when it is not the one that google.rpc.Code maps `code` to; of reasons that only the REST edge gives."""
     def __init__(
         self,
         *,
@@ -274,15 +315,18 @@ class ReasonRule(_message.Message):
         business_reject_reason: _builtins.int | None = ...,
         retryable: _builtins.bool = ...,
         advice: _builtins.str = ...,
+        http_status: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_business_reject_reason", b"_business_reject_reason", "_cancel_reject_reason", b"_cancel_reject_reason", "_order_reject_reason", b"_order_reject_reason", "business_reject_reason", b"business_reject_reason", "cancel_reject_reason", b"cancel_reject_reason", "order_reject_reason", b"order_reject_reason"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_business_reject_reason", b"_business_reject_reason", "_cancel_reject_reason", b"_cancel_reject_reason", "_http_status", b"_http_status", "_order_reject_reason", b"_order_reject_reason", "business_reject_reason", b"business_reject_reason", "cancel_reject_reason", b"cancel_reject_reason", "http_status", b"http_status", "order_reject_reason", b"order_reject_reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_business_reject_reason", b"_business_reject_reason", "_cancel_reject_reason", b"_cancel_reject_reason", "_order_reject_reason", b"_order_reject_reason", "advice", b"advice", "business_reject_reason", b"business_reject_reason", "cancel_reject_reason", b"cancel_reject_reason", "code", b"code", "order_reject_reason", b"order_reject_reason", "outcome", b"outcome", "retryable", b"retryable"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_business_reject_reason", b"_business_reject_reason", "_cancel_reject_reason", b"_cancel_reject_reason", "_http_status", b"_http_status", "_order_reject_reason", b"_order_reject_reason", "advice", b"advice", "business_reject_reason", b"business_reject_reason", "cancel_reject_reason", b"cancel_reject_reason", "code", b"code", "http_status", b"http_status", "order_reject_reason", b"order_reject_reason", "outcome", b"outcome", "retryable", b"retryable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__business_reject_reason: _TypeAlias = _typing.Literal["business_reject_reason"]  # noqa: Y015
     _WhichOneofArgType__business_reject_reason: _TypeAlias = _typing.Literal["_business_reject_reason", b"_business_reject_reason"]  # noqa: Y015
     _WhichOneofReturnType__cancel_reject_reason: _TypeAlias = _typing.Literal["cancel_reject_reason"]  # noqa: Y015
     _WhichOneofArgType__cancel_reject_reason: _TypeAlias = _typing.Literal["_cancel_reject_reason", b"_cancel_reject_reason"]  # noqa: Y015
+    _WhichOneofReturnType__http_status: _TypeAlias = _typing.Literal["http_status"]  # noqa: Y015
+    _WhichOneofArgType__http_status: _TypeAlias = _typing.Literal["_http_status", b"_http_status"]  # noqa: Y015
     _WhichOneofReturnType__order_reject_reason: _TypeAlias = _typing.Literal["order_reject_reason"]  # noqa: Y015
     _WhichOneofArgType__order_reject_reason: _TypeAlias = _typing.Literal["_order_reject_reason", b"_order_reject_reason"]  # noqa: Y015
     @_typing.overload
@@ -290,18 +334,23 @@ class ReasonRule(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cancel_reject_reason) -> _WhichOneofReturnType__cancel_reject_reason | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__http_status) -> _WhichOneofReturnType__http_status | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__order_reject_reason) -> _WhichOneofReturnType__order_reject_reason | None: ...
 
 Global___ReasonRule: _TypeAlias = ReasonRule  # noqa: Y015
 
 METHOD_FIELD_NUMBER: _builtins.int
 FIX_FIELD_NUMBER: _builtins.int
+EXAMPLE_FIELD_NUMBER: _builtins.int
 FIX_VALUE_FIELD_NUMBER: _builtins.int
 REASON_FIELD_NUMBER: _builtins.int
 method: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___MethodRule]
 """What the contract says about a method; required on every method."""
 fix: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___FixRule]
 """FIX tag of a field."""
+example: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.str]
+"""An example of a field's value as JSON, for documents, e.g. `"BTC-USD"`."""
 fix_value: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, Global___FixValueRule]
 """FIX value of an enum value."""
 reason: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, Global___ReasonRule]

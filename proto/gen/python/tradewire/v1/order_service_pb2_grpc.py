@@ -59,6 +59,16 @@ class OrderServiceStub:
                 request_serializer=tradewire_dot_v1_dot_order__service__pb2.CancelAllOrdersRequest.SerializeToString,
                 response_deserializer=tradewire_dot_v1_dot_order__service__pb2.CancelAllOrdersResponse.FromString,
                 _registered_method=True)
+        self.PlaceOrders = channel.unary_unary(
+                '/tradewire.v1.OrderService/PlaceOrders',
+                request_serializer=tradewire_dot_v1_dot_order__service__pb2.PlaceOrdersRequest.SerializeToString,
+                response_deserializer=tradewire_dot_v1_dot_order__service__pb2.PlaceOrdersResponse.FromString,
+                _registered_method=True)
+        self.CancelOrders = channel.unary_unary(
+                '/tradewire.v1.OrderService/CancelOrders',
+                request_serializer=tradewire_dot_v1_dot_order__service__pb2.CancelOrdersRequest.SerializeToString,
+                response_deserializer=tradewire_dot_v1_dot_order__service__pb2.CancelOrdersResponse.FromString,
+                _registered_method=True)
         self.GetOrder = channel.unary_unary(
                 '/tradewire.v1.OrderService/GetOrder',
                 request_serializer=tradewire_dot_v1_dot_order__service__pb2.GetOrderRequest.SerializeToString,
@@ -113,6 +123,21 @@ class OrderServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PlaceOrders(self, request, context):
+        """PlaceOrders places several orders in one durable step. Each is checked, refused, rejected or placed by itself, in
+        their order, and the call succeeds whatever became of them: look at each result. It costs what its orders cost.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelOrders(self, request, context):
+        """CancelOrders cancels several orders in one durable step, each by itself, as PlaceOrders places them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetOrder(self, request, context):
         """GetOrder returns an order, working or closed, by the venue's id or by any client order id of its chain.
         """
@@ -159,6 +184,16 @@ def add_OrderServiceServicer_to_server(servicer, server):
                     servicer.CancelAllOrders,
                     request_deserializer=tradewire_dot_v1_dot_order__service__pb2.CancelAllOrdersRequest.FromString,
                     response_serializer=tradewire_dot_v1_dot_order__service__pb2.CancelAllOrdersResponse.SerializeToString,
+            ),
+            'PlaceOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlaceOrders,
+                    request_deserializer=tradewire_dot_v1_dot_order__service__pb2.PlaceOrdersRequest.FromString,
+                    response_serializer=tradewire_dot_v1_dot_order__service__pb2.PlaceOrdersResponse.SerializeToString,
+            ),
+            'CancelOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelOrders,
+                    request_deserializer=tradewire_dot_v1_dot_order__service__pb2.CancelOrdersRequest.FromString,
+                    response_serializer=tradewire_dot_v1_dot_order__service__pb2.CancelOrdersResponse.SerializeToString,
             ),
             'GetOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOrder,
@@ -289,6 +324,60 @@ class OrderService:
             '/tradewire.v1.OrderService/CancelAllOrders',
             tradewire_dot_v1_dot_order__service__pb2.CancelAllOrdersRequest.SerializeToString,
             tradewire_dot_v1_dot_order__service__pb2.CancelAllOrdersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlaceOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewire.v1.OrderService/PlaceOrders',
+            tradewire_dot_v1_dot_order__service__pb2.PlaceOrdersRequest.SerializeToString,
+            tradewire_dot_v1_dot_order__service__pb2.PlaceOrdersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewire.v1.OrderService/CancelOrders',
+            tradewire_dot_v1_dot_order__service__pb2.CancelOrdersRequest.SerializeToString,
+            tradewire_dot_v1_dot_order__service__pb2.CancelOrdersResponse.FromString,
             options,
             channel_credentials,
             insecure,

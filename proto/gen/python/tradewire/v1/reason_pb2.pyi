@@ -69,6 +69,12 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """A key cannot grant a scope that its creator does not have."""
     REASON_INTERNAL: _Reason.ValueType  # 21
     """The server broke one of its own rules; the state is unchanged."""
+    REASON_ANSWER_LATE: _Reason.ValueType  # 22
+    """The venue did not answer in time; whether the request had an effect is not known here."""
+    REASON_ANSWER_LOST: _Reason.ValueType  # 23
+    """The connection to the venue broke before its answer came; whether the request had an effect is not known here."""
+    REASON_STREAM_LIMIT: _Reason.ValueType  # 24
+    """The account has as many open streams as it may have."""
     REASON_ACCOUNT_NOT_FOUND: _Reason.ValueType  # 30
     """The account does not exist for this credential."""
     REASON_INSTRUMENT_NOT_FOUND: _Reason.ValueType  # 31
@@ -85,6 +91,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """`after_sequence` is beyond the head or older than retention; the metadata holds the first and last available number."""
     REASON_METHOD_NOT_FOUND: _Reason.ValueType  # 37
     """The contract has no such method on this listener."""
+    REASON_METHOD_NOT_ALLOWED: _Reason.ValueType  # 38
+    """The path exists, but not with this HTTP method."""
+    REASON_REQUEST_TOO_LARGE: _Reason.ValueType  # 39
+    """The HTTP request has more bytes than the edge takes."""
     REASON_CLIENT_ORDER_ID_REUSED: _Reason.ValueType  # 40
     """The client order id was used for a command with other content."""
     REASON_ID_CAPACITY_REACHED: _Reason.ValueType  # 41
@@ -207,6 +217,12 @@ REASON_SCOPE_NOT_GRANTABLE: Reason.ValueType  # 20
 """A key cannot grant a scope that its creator does not have."""
 REASON_INTERNAL: Reason.ValueType  # 21
 """The server broke one of its own rules; the state is unchanged."""
+REASON_ANSWER_LATE: Reason.ValueType  # 22
+"""The venue did not answer in time; whether the request had an effect is not known here."""
+REASON_ANSWER_LOST: Reason.ValueType  # 23
+"""The connection to the venue broke before its answer came; whether the request had an effect is not known here."""
+REASON_STREAM_LIMIT: Reason.ValueType  # 24
+"""The account has as many open streams as it may have."""
 REASON_ACCOUNT_NOT_FOUND: Reason.ValueType  # 30
 """The account does not exist for this credential."""
 REASON_INSTRUMENT_NOT_FOUND: Reason.ValueType  # 31
@@ -223,6 +239,10 @@ REASON_SEQUENCE_OUT_OF_RANGE: Reason.ValueType  # 36
 """`after_sequence` is beyond the head or older than retention; the metadata holds the first and last available number."""
 REASON_METHOD_NOT_FOUND: Reason.ValueType  # 37
 """The contract has no such method on this listener."""
+REASON_METHOD_NOT_ALLOWED: Reason.ValueType  # 38
+"""The path exists, but not with this HTTP method."""
+REASON_REQUEST_TOO_LARGE: Reason.ValueType  # 39
+"""The HTTP request has more bytes than the edge takes."""
 REASON_CLIENT_ORDER_ID_REUSED: Reason.ValueType  # 40
 """The client order id was used for a command with other content."""
 REASON_ID_CAPACITY_REACHED: Reason.ValueType  # 41

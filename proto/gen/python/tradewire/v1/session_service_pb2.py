@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tradewire.v1 import options_pb2 as tradewire_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"tradewire/v1/session_service.proto\x12\x0ctradewire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atradewire/v1/options.proto\"\xc2\x01\n\x10SessionSignature\x12\x1a\n\x07\x61pi_key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1d\n\x0ctimestamp_ms\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00\x12,\n\x05nonce\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9_-]{16,64}$\x12\x1d\n\tsignature\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12&\n\x11receive_window_ms\x18\x05 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xe0\xd4\x03(\x00\"[\n\x14\x43reateSessionRequest\x12\x33\n\tsignature\x18\x01 \x01(\x0b\x32\x1e.tradewire.v1.SessionSignatureH\x00\x42\x0e\n\x05proof\x12\x05\xbaH\x02\x08\x01\"\xa2\x01\n\x15\x43reateSessionResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12#\n\x06scopes\x18\x04 \x03(\x0e\x32\x13.tradewire.v1.Scope\x12\x13\n\x0b\x65nvironment\x18\x05 \x01(\t\"\x13\n\x11\x45ndSessionRequest\"\x14\n\x12\x45ndSessionResponse\"\x16\n\x14GetServerTimeRequest\"g\n\x15GetServerTimeResponse\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07time_ms\x18\x02 \x01(\x03\x12\x13\n\x0b\x65nvironment\x18\x03 \x01(\t2\xa9\x03\n\x0eSessionService\x12\x88\x01\n\rCreateSession\x12\".tradewire.v1.CreateSessionRequest\x1a#.tradewire.v1.CreateSessionResponse\".\x8a\xb5\x18\x13\x08\x01\x10\x05*\rsession.login\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/sessions:\x01*\x12\x86\x01\n\nEndSession\x12\x1f.tradewire.v1.EndSessionRequest\x1a .tradewire.v1.EndSessionResponse\"5\x8a\xb5\x18\x16\x08\x02\x10\x01\x18\x01*\x0esession.logout\x82\xd3\xe4\x93\x02\x15\"\x10/v1/sessions:end:\x01*\x12\x82\x01\n\rGetServerTime\x12\".tradewire.v1.GetServerTimeRequest\x1a#.tradewire.v1.GetServerTimeResponse\"(\x8a\xb5\x18\x14\x08\x01\x10\x01\x18\x01*\x0csession.time\x82\xd3\xe4\x93\x02\n\x12\x08/v1/timeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"tradewire/v1/session_service.proto\x12\x0ctradewire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atradewire/v1/options.proto\"\xc2\x01\n\x10SessionSignature\x12\x1a\n\x07\x61pi_key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1d\n\x0ctimestamp_ms\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00\x12,\n\x05nonce\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9_-]{16,64}$\x12\x1d\n\tsignature\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12&\n\x11receive_window_ms\x18\x05 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xe0\xd4\x03(\x00\"[\n\x14\x43reateSessionRequest\x12\x33\n\tsignature\x18\x01 \x01(\x0b\x32\x1e.tradewire.v1.SessionSignatureH\x00\x42\x0e\n\x05proof\x12\x05\xbaH\x02\x08\x01\"\xa2\x01\n\x15\x43reateSessionResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12#\n\x06scopes\x18\x04 \x03(\x0e\x32\x13.tradewire.v1.Scope\x12\x13\n\x0b\x65nvironment\x18\x05 \x01(\t\"\x13\n\x11\x45ndSessionRequest\"\x14\n\x12\x45ndSessionResponse\"\x16\n\x14GetServerTimeRequest\"g\n\x15GetServerTimeResponse\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07time_ms\x18\x02 \x01(\x03\x12\x13\n\x0b\x65nvironment\x18\x03 \x01(\t\"\xf6\x01\n\x15\x43heckSignatureRequest\x12\x1a\n\x07\x61pi_key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1c\n\ttimestamp\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x10\x12\x18\n\x05nonce\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1d\n\tsignature\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x19\n\x06method\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x10\x12\x18\n\x04path\x18\x06 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80@\x12\x17\n\x04\x62ody\x18\x07 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80\x10\x12\x1c\n\x0brecv_window\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x08\"b\n\x16\x43heckSignatureResponse\x12\r\n\x05valid\x18\x01 \x01(\x08\x12\x0c\n\x04part\x18\x02 \x01(\t\x12\x13\n\x0b\x65xplanation\x18\x03 \x01(\t\x12\x16\n\x0estring_to_sign\x18\x04 \x01(\t\"\x15\n\x13GetTokenKeysRequest\"V\n\x08TokenKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\t\x12\x0b\n\x03kid\x18\x04 \x01(\t\x12\x0b\n\x03\x61lg\x18\x05 \x01(\t\x12\x0b\n\x03use\x18\x06 \x01(\t\"<\n\x14GetTokenKeysResponse\x12$\n\x04keys\x18\x01 \x03(\x0b\x32\x16.tradewire.v1.TokenKey2\xd4\x05\n\x0eSessionService\x12\x88\x01\n\rCreateSession\x12\".tradewire.v1.CreateSessionRequest\x1a#.tradewire.v1.CreateSessionResponse\".\x8a\xb5\x18\x13\x08\x01\x10\x05*\rsession.login\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/sessions:\x01*\x12\x86\x01\n\nEndSession\x12\x1f.tradewire.v1.EndSessionRequest\x1a .tradewire.v1.EndSessionResponse\"5\x8a\xb5\x18\x16\x08\x02\x10\x01\x18\x01*\x0esession.logout\x82\xd3\xe4\x93\x02\x15\"\x10/v1/sessions:end:\x01*\x12\x82\x01\n\rGetServerTime\x12\".tradewire.v1.GetServerTimeRequest\x1a#.tradewire.v1.GetServerTimeResponse\"(\x8a\xb5\x18\x14\x08\x01\x10\x01\x18\x01*\x0csession.time\x82\xd3\xe4\x93\x02\n\x12\x08/v1/time\x12\x93\x01\n\x0e\x43heckSignature\x12#.tradewire.v1.CheckSignatureRequest\x1a$.tradewire.v1.CheckSignatureResponse\"6\x8a\xb5\x18\x15\x08\x01\x10\x14\x18\x01*\rsession.check\x82\xd3\xe4\x93\x02\x17\"\x12/v1/sessions:check:\x01*\x12\x92\x01\n\x0cGetTokenKeys\x12!.tradewire.v1.GetTokenKeysRequest\x1a\".tradewire.v1.GetTokenKeysResponse\";\x8a\xb5\x18\x19\x08\x01\x10\x01\x18\x01*\x11session.tokenKeys\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.jsonb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,12 +47,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSIONSIGNATURE'].fields_by_name['receive_window_ms']._serialized_options = b'\272H\010\032\006\030\340\324\003(\000'
   _globals['_CREATESESSIONREQUEST'].oneofs_by_name['proof']._loaded_options = None
   _globals['_CREATESESSIONREQUEST'].oneofs_by_name['proof']._serialized_options = b'\272H\002\010\001'
+  _globals['_CHECKSIGNATUREREQUEST'].fields_by_name['api_key']._loaded_options = None
+  _globals['_CHECKSIGNATUREREQUEST'].fields_by_name['api_key']._serialized_options = b'\272H\006r\004\020\001\030@'
+  _globals['_CHECKSIGNATUREREQUEST'].fields_by_name['timestamp']._loaded_options = None
+  _globals['_CHECKSIGNATUREREQUEST'].fields_by_name['timestamp']._serialized_options = b'\272H\006r\004\020\001\030\020'
+  _globals['_CHECKSIGNATUREREQUEST'].fields_by_name['nonce']._loaded_options = None
+  _globals['_CHECKSIGNATUREREQUEST'].fields_by_name['nonce']._serialized_options = b'\272H\006r\004\020\001\030@'
+  _globals['_CHECKSIGNATUREREQUEST'].fields_by_name['signature']._loaded_options = None
+  _globals['_CHECKSIGNATUREREQUEST'].fields_by_name['signature']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
+  _globals['_CHECKSIGNATUREREQUEST'].fields_by_name['method']._loaded_options = None
+  _globals['_CHECKSIGNATUREREQUEST'].fields_by_name['method']._serialized_options = b'\272H\006r\004\020\001\030\020'
+  _globals['_CHECKSIGNATUREREQUEST'].fields_by_name['path']._loaded_options = None
+  _globals['_CHECKSIGNATUREREQUEST'].fields_by_name['path']._serialized_options = b'\272H\007r\005\020\001\030\200@'
+  _globals['_CHECKSIGNATUREREQUEST'].fields_by_name['body']._loaded_options = None
+  _globals['_CHECKSIGNATUREREQUEST'].fields_by_name['body']._serialized_options = b'\272H\006z\004\030\200\200\020'
+  _globals['_CHECKSIGNATUREREQUEST'].fields_by_name['recv_window']._loaded_options = None
+  _globals['_CHECKSIGNATUREREQUEST'].fields_by_name['recv_window']._serialized_options = b'\272H\004r\002\030\010'
   _globals['_SESSIONSERVICE'].methods_by_name['CreateSession']._loaded_options = None
   _globals['_SESSIONSERVICE'].methods_by_name['CreateSession']._serialized_options = b'\212\265\030\023\010\001\020\005*\rsession.login\202\323\344\223\002\021\"\014/v1/sessions:\001*'
   _globals['_SESSIONSERVICE'].methods_by_name['EndSession']._loaded_options = None
   _globals['_SESSIONSERVICE'].methods_by_name['EndSession']._serialized_options = b'\212\265\030\026\010\002\020\001\030\001*\016session.logout\202\323\344\223\002\025\"\020/v1/sessions:end:\001*'
   _globals['_SESSIONSERVICE'].methods_by_name['GetServerTime']._loaded_options = None
   _globals['_SESSIONSERVICE'].methods_by_name['GetServerTime']._serialized_options = b'\212\265\030\024\010\001\020\001\030\001*\014session.time\202\323\344\223\002\n\022\010/v1/time'
+  _globals['_SESSIONSERVICE'].methods_by_name['CheckSignature']._loaded_options = None
+  _globals['_SESSIONSERVICE'].methods_by_name['CheckSignature']._serialized_options = b'\212\265\030\025\010\001\020\024\030\001*\rsession.check\202\323\344\223\002\027\"\022/v1/sessions:check:\001*'
+  _globals['_SESSIONSERVICE'].methods_by_name['GetTokenKeys']._loaded_options = None
+  _globals['_SESSIONSERVICE'].methods_by_name['GetTokenKeys']._serialized_options = b'\212\265\030\031\010\001\020\001\030\001*\021session.tokenKeys\202\323\344\223\002\030\022\026/.well-known/jwks.json'
   _globals['_SESSIONSIGNATURE']._serialized_start=173
   _globals['_SESSIONSIGNATURE']._serialized_end=367
   _globals['_CREATESESSIONREQUEST']._serialized_start=369
@@ -67,6 +87,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSERVERTIMEREQUEST']._serialized_end=692
   _globals['_GETSERVERTIMERESPONSE']._serialized_start=694
   _globals['_GETSERVERTIMERESPONSE']._serialized_end=797
-  _globals['_SESSIONSERVICE']._serialized_start=800
-  _globals['_SESSIONSERVICE']._serialized_end=1225
+  _globals['_CHECKSIGNATUREREQUEST']._serialized_start=800
+  _globals['_CHECKSIGNATUREREQUEST']._serialized_end=1046
+  _globals['_CHECKSIGNATURERESPONSE']._serialized_start=1048
+  _globals['_CHECKSIGNATURERESPONSE']._serialized_end=1146
+  _globals['_GETTOKENKEYSREQUEST']._serialized_start=1148
+  _globals['_GETTOKENKEYSREQUEST']._serialized_end=1169
+  _globals['_TOKENKEY']._serialized_start=1171
+  _globals['_TOKENKEY']._serialized_end=1257
+  _globals['_GETTOKENKEYSRESPONSE']._serialized_start=1259
+  _globals['_GETTOKENKEYSRESPONSE']._serialized_end=1319
+  _globals['_SESSIONSERVICE']._serialized_start=1322
+  _globals['_SESSIONSERVICE']._serialized_end=2046
 # @@protoc_insertion_point(module_scope)

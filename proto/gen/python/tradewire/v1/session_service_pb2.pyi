@@ -210,3 +210,172 @@ class GetServerTimeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetServerTimeResponse: _TypeAlias = GetServerTimeResponse  # noqa: Y015
+
+@_typing.final
+class CheckSignatureRequest(_message.Message):
+    """CheckSignatureRequest describes a signed request as it would be sent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_KEY_FIELD_NUMBER: _builtins.int
+    TIMESTAMP_FIELD_NUMBER: _builtins.int
+    NONCE_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    RECV_WINDOW_FIELD_NUMBER: _builtins.int
+    api_key: _builtins.str
+    """Header `x-api-key`."""
+    timestamp: _builtins.str
+    """Header `x-api-timestamp`."""
+    nonce: _builtins.str
+    """Header `x-api-nonce`."""
+    signature: _builtins.str
+    """Header `x-api-signature`."""
+    method: _builtins.str
+    """The HTTP method, e.g. `POST`."""
+    path: _builtins.str
+    """The path with its query, e.g. `/v1/orders?symbol=BTC-USD`."""
+    body: _builtins.bytes
+    """The exact bytes of the body (base64 in JSON), empty if there is none."""
+    recv_window: _builtins.str
+    """Header `x-api-recv-window`, empty if it is not sent."""
+    def __init__(
+        self,
+        *,
+        api_key: _builtins.str = ...,
+        timestamp: _builtins.str = ...,
+        nonce: _builtins.str = ...,
+        signature: _builtins.str = ...,
+        method: _builtins.str = ...,
+        path: _builtins.str = ...,
+        body: _builtins.bytes = ...,
+        recv_window: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "body", b"body", "method", b"method", "nonce", b"nonce", "path", b"path", "recv_window", b"recv_window", "signature", b"signature", "timestamp", b"timestamp"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckSignatureRequest: _TypeAlias = CheckSignatureRequest  # noqa: Y015
+
+@_typing.final
+class CheckSignatureResponse(_message.Message):
+    """CheckSignatureResponse answers CheckSignature."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALID_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
+    STRING_TO_SIGN_FIELD_NUMBER: _builtins.int
+    valid: _builtins.bool
+    """True when the request would be accepted, once."""
+    part: _builtins.str
+    """What differs: `environment`, `timestamp`, `method`, `path`, `body`, `separator` or `payload`; empty when nothing does,
+    or nothing known.
+    """
+    explanation: _builtins.str
+    """The same as a sentence."""
+    string_to_sign: _builtins.str
+    """The string to sign as the venue makes it of this request."""
+    def __init__(
+        self,
+        *,
+        valid: _builtins.bool = ...,
+        part: _builtins.str = ...,
+        explanation: _builtins.str = ...,
+        string_to_sign: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "part", b"part", "string_to_sign", b"string_to_sign", "valid", b"valid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckSignatureResponse: _TypeAlias = CheckSignatureResponse  # noqa: Y015
+
+@_typing.final
+class GetTokenKeysRequest(_message.Message):
+    """GetTokenKeysRequest has no field."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTokenKeysRequest: _TypeAlias = GetTokenKeysRequest  # noqa: Y015
+
+@_typing.final
+class TokenKey(_message.Message):
+    """TokenKey is a public key as a JSON Web Key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KTY_FIELD_NUMBER: _builtins.int
+    CRV_FIELD_NUMBER: _builtins.int
+    X_FIELD_NUMBER: _builtins.int
+    KID_FIELD_NUMBER: _builtins.int
+    ALG_FIELD_NUMBER: _builtins.int
+    USE_FIELD_NUMBER: _builtins.int
+    kty: _builtins.str
+    """Key type: `OKP`."""
+    crv: _builtins.str
+    """Curve: `Ed25519`."""
+    x: _builtins.str
+    """The public key, base64url."""
+    kid: _builtins.str
+    """Key id, as in the header of the tokens."""
+    alg: _builtins.str
+    """Algorithm: `EdDSA`."""
+    use: _builtins.str
+    """Use: `sig`."""
+    def __init__(
+        self,
+        *,
+        kty: _builtins.str = ...,
+        crv: _builtins.str = ...,
+        x: _builtins.str = ...,
+        kid: _builtins.str = ...,
+        alg: _builtins.str = ...,
+        use: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alg", b"alg", "crv", b"crv", "kid", b"kid", "kty", b"kty", "use", b"use", "x", b"x"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenKey: _TypeAlias = TokenKey  # noqa: Y015
+
+@_typing.final
+class GetTokenKeysResponse(_message.Message):
+    """GetTokenKeysResponse answers GetTokenKeys."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenKey]:
+        """The keys."""
+
+    def __init__(
+        self,
+        *,
+        keys: _abc.Iterable[Global___TokenKey] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTokenKeysResponse: _TypeAlias = GetTokenKeysResponse  # noqa: Y015

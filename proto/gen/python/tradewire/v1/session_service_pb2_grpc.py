@@ -50,6 +50,16 @@ class SessionServiceStub:
                 request_serializer=tradewire_dot_v1_dot_session__service__pb2.GetServerTimeRequest.SerializeToString,
                 response_deserializer=tradewire_dot_v1_dot_session__service__pb2.GetServerTimeResponse.FromString,
                 _registered_method=True)
+        self.CheckSignature = channel.unary_unary(
+                '/tradewire.v1.SessionService/CheckSignature',
+                request_serializer=tradewire_dot_v1_dot_session__service__pb2.CheckSignatureRequest.SerializeToString,
+                response_deserializer=tradewire_dot_v1_dot_session__service__pb2.CheckSignatureResponse.FromString,
+                _registered_method=True)
+        self.GetTokenKeys = channel.unary_unary(
+                '/tradewire.v1.SessionService/GetTokenKeys',
+                request_serializer=tradewire_dot_v1_dot_session__service__pb2.GetTokenKeysRequest.SerializeToString,
+                response_deserializer=tradewire_dot_v1_dot_session__service__pb2.GetTokenKeysResponse.FromString,
+                _registered_method=True)
 
 
 class SessionServiceServicer:
@@ -78,6 +88,21 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckSignature(self, request, context):
+        """CheckSignature says which part of a signed request differs, for those who write a client. It uses up no nonce, and
+        tells only who has the key. On a sandbox only: elsewhere there is no such method.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTokenKeys(self, request, context):
+        """GetTokenKeys returns the public keys of the session tokens, as a JSON Web Key Set (RFC 7517, RFC 8037).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SessionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +120,16 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.GetServerTime,
                     request_deserializer=tradewire_dot_v1_dot_session__service__pb2.GetServerTimeRequest.FromString,
                     response_serializer=tradewire_dot_v1_dot_session__service__pb2.GetServerTimeResponse.SerializeToString,
+            ),
+            'CheckSignature': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckSignature,
+                    request_deserializer=tradewire_dot_v1_dot_session__service__pb2.CheckSignatureRequest.FromString,
+                    response_serializer=tradewire_dot_v1_dot_session__service__pb2.CheckSignatureResponse.SerializeToString,
+            ),
+            'GetTokenKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTokenKeys,
+                    request_deserializer=tradewire_dot_v1_dot_session__service__pb2.GetTokenKeysRequest.FromString,
+                    response_serializer=tradewire_dot_v1_dot_session__service__pb2.GetTokenKeysResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -179,6 +214,60 @@ class SessionService:
             '/tradewire.v1.SessionService/GetServerTime',
             tradewire_dot_v1_dot_session__service__pb2.GetServerTimeRequest.SerializeToString,
             tradewire_dot_v1_dot_session__service__pb2.GetServerTimeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckSignature(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewire.v1.SessionService/CheckSignature',
+            tradewire_dot_v1_dot_session__service__pb2.CheckSignatureRequest.SerializeToString,
+            tradewire_dot_v1_dot_session__service__pb2.CheckSignatureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTokenKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewire.v1.SessionService/GetTokenKeys',
+            tradewire_dot_v1_dot_session__service__pb2.GetTokenKeysRequest.SerializeToString,
+            tradewire_dot_v1_dot_session__service__pb2.GetTokenKeysResponse.FromString,
             options,
             channel_credentials,
             insecure,

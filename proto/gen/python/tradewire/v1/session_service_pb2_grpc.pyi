@@ -24,6 +24,12 @@ class SessionServiceStub:
     """EndSession makes the caller's token useless at once."""
     GetServerTime: _aio.UnaryUnaryMultiCallable[_session_service_pb2.GetServerTimeRequest, _session_service_pb2.GetServerTimeResponse]
     """GetServerTime returns the server's clock, to measure one's own offset."""
+    CheckSignature: _aio.UnaryUnaryMultiCallable[_session_service_pb2.CheckSignatureRequest, _session_service_pb2.CheckSignatureResponse]
+    """CheckSignature says which part of a signed request differs, for those who write a client. It uses up no nonce, and
+    tells only who has the key. On a sandbox only: elsewhere there is no such method.
+    """
+    GetTokenKeys: _aio.UnaryUnaryMultiCallable[_session_service_pb2.GetTokenKeysRequest, _session_service_pb2.GetTokenKeysResponse]
+    """GetTokenKeys returns the public keys of the session tokens, as a JSON Web Key Set (RFC 7517, RFC 8037)."""
 
 class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     """SessionService turns a signature into a short token, so that sessions are verified and not every order."""
@@ -53,5 +59,23 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_session_service_pb2.GetServerTimeRequest, _abc.Awaitable[_session_service_pb2.GetServerTimeResponse]],
     ) -> _abc.Awaitable[_session_service_pb2.GetServerTimeResponse]:
         """GetServerTime returns the server's clock, to measure one's own offset."""
+
+    @_abc_1.abstractmethod
+    def CheckSignature(
+        self,
+        request: _session_service_pb2.CheckSignatureRequest,
+        context: _aio.ServicerContext[_session_service_pb2.CheckSignatureRequest, _abc.Awaitable[_session_service_pb2.CheckSignatureResponse]],
+    ) -> _abc.Awaitable[_session_service_pb2.CheckSignatureResponse]:
+        """CheckSignature says which part of a signed request differs, for those who write a client. It uses up no nonce, and
+        tells only who has the key. On a sandbox only: elsewhere there is no such method.
+        """
+
+    @_abc_1.abstractmethod
+    def GetTokenKeys(
+        self,
+        request: _session_service_pb2.GetTokenKeysRequest,
+        context: _aio.ServicerContext[_session_service_pb2.GetTokenKeysRequest, _abc.Awaitable[_session_service_pb2.GetTokenKeysResponse]],
+    ) -> _abc.Awaitable[_session_service_pb2.GetTokenKeysResponse]:
+        """GetTokenKeys returns the public keys of the session tokens, as a JSON Web Key Set (RFC 7517, RFC 8037)."""
 
 def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: _aio.Server) -> None: ...

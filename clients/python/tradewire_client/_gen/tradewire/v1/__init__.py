@@ -14,9 +14,13 @@ __all__ = (
     "CancelAllOrdersResponse",
     "CancelOrderRequest",
     "CancelOrderResponse",
+    "CancelOrdersRequest",
+    "CancelOrdersResponse",
     "Candle",
     "CandleInterval",
     "CaughtUp",
+    "CheckSignatureRequest",
+    "CheckSignatureResponse",
     "Closing",
     "CommandResult",
     "CreateAccountKeyRequest",
@@ -35,6 +39,7 @@ __all__ = (
     "CreateSessionResponse",
     "CreateWithdrawalRequest",
     "CreateWithdrawalResponse",
+    "Deprecation",
     "EndSessionRequest",
     "EndSessionResponse",
     "EnterOrdersRequest",
@@ -59,6 +64,8 @@ __all__ = (
     "GetServerTimeResponse",
     "GetTickerRequest",
     "GetTickerResponse",
+    "GetTokenKeysRequest",
+    "GetTokenKeysResponse",
     "GetVenueStatusRequest",
     "GetVenueStatusResponse",
     "Heartbeat",
@@ -107,6 +114,8 @@ __all__ = (
     "Outcome",
     "PlaceOrderRequest",
     "PlaceOrderResponse",
+    "PlaceOrdersRequest",
+    "PlaceOrdersResponse",
     "Position",
     "PostOnly",
     "PriceLevel",
@@ -135,8 +144,10 @@ __all__ = (
     "StreamMarketDataResponse",
     "Ticker",
     "TimeInForce",
+    "TokenKey",
     "Trade",
     "TradeBatch",
+    "UnfilledOrderCount",
     "UpdateAccountRequest",
     "UpdateAccountResponse",
 )
@@ -692,6 +703,11 @@ class Outcome(betterproto2.Enum):
     Why a stream ended: carried by `closing`.
     """
 
+    UNKNOWN = 5
+    """
+    Nobody on the way of the answer knows whether the request had an effect: repeat it with the same client id, or ask.
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -700,6 +716,7 @@ class Outcome(betterproto2.Enum):
             2: "OUTCOME_REJECTED",
             3: "OUTCOME_ORDER_EVENT",
             4: "OUTCOME_STREAM_CLOSED",
+            5: "OUTCOME_UNKNOWN",
         }
 
     @classmethod
@@ -710,6 +727,7 @@ class Outcome(betterproto2.Enum):
             "OUTCOME_REJECTED": 2,
             "OUTCOME_ORDER_EVENT": 3,
             "OUTCOME_STREAM_CLOSED": 4,
+            "OUTCOME_UNKNOWN": 5,
         }
 
 
@@ -865,6 +883,21 @@ class Reason(betterproto2.Enum):
     The server broke one of its own rules; the state is unchanged.
     """
 
+    ANSWER_LATE = 22
+    """
+    The venue did not answer in time; whether the request had an effect is not known here.
+    """
+
+    ANSWER_LOST = 23
+    """
+    The connection to the venue broke before its answer came; whether the request had an effect is not known here.
+    """
+
+    STREAM_LIMIT = 24
+    """
+    The account has as many open streams as it may have.
+    """
+
     ACCOUNT_NOT_FOUND = 30
     """
     The account does not exist for this credential.
@@ -903,6 +936,16 @@ class Reason(betterproto2.Enum):
     METHOD_NOT_FOUND = 37
     """
     The contract has no such method on this listener.
+    """
+
+    METHOD_NOT_ALLOWED = 38
+    """
+    The path exists, but not with this HTTP method.
+    """
+
+    REQUEST_TOO_LARGE = 39
+    """
+    The HTTP request has more bytes than the edge takes.
     """
 
     CLIENT_ORDER_ID_REUSED = 40
@@ -1115,6 +1158,9 @@ class Reason(betterproto2.Enum):
             19: "REASON_KEY_LIMIT",
             20: "REASON_SCOPE_NOT_GRANTABLE",
             21: "REASON_INTERNAL",
+            22: "REASON_ANSWER_LATE",
+            23: "REASON_ANSWER_LOST",
+            24: "REASON_STREAM_LIMIT",
             30: "REASON_ACCOUNT_NOT_FOUND",
             31: "REASON_INSTRUMENT_NOT_FOUND",
             32: "REASON_ORDER_NOT_FOUND",
@@ -1123,6 +1169,8 @@ class Reason(betterproto2.Enum):
             35: "REASON_ALREADY_EXISTS",
             36: "REASON_SEQUENCE_OUT_OF_RANGE",
             37: "REASON_METHOD_NOT_FOUND",
+            38: "REASON_METHOD_NOT_ALLOWED",
+            39: "REASON_REQUEST_TOO_LARGE",
             40: "REASON_CLIENT_ORDER_ID_REUSED",
             41: "REASON_ID_CAPACITY_REACHED",
             42: "REASON_REQUEST_ID_REUSED",
@@ -1187,6 +1235,9 @@ class Reason(betterproto2.Enum):
             "REASON_KEY_LIMIT": 19,
             "REASON_SCOPE_NOT_GRANTABLE": 20,
             "REASON_INTERNAL": 21,
+            "REASON_ANSWER_LATE": 22,
+            "REASON_ANSWER_LOST": 23,
+            "REASON_STREAM_LIMIT": 24,
             "REASON_ACCOUNT_NOT_FOUND": 30,
             "REASON_INSTRUMENT_NOT_FOUND": 31,
             "REASON_ORDER_NOT_FOUND": 32,
@@ -1195,6 +1246,8 @@ class Reason(betterproto2.Enum):
             "REASON_ALREADY_EXISTS": 35,
             "REASON_SEQUENCE_OUT_OF_RANGE": 36,
             "REASON_METHOD_NOT_FOUND": 37,
+            "REASON_METHOD_NOT_ALLOWED": 38,
+            "REASON_REQUEST_TOO_LARGE": 39,
             "REASON_CLIENT_ORDER_ID_REUSED": 40,
             "REASON_ID_CAPACITY_REACHED": 41,
             "REASON_REQUEST_ID_REUSED": 42,
@@ -1831,6 +1884,48 @@ default_message_pool.register_message("tradewire.v1", "CancelOrderResponse", Can
 
 
 @dataclass(eq=False, repr=False)
+class CancelOrdersRequest(betterproto2.Message):
+    """
+    CancelOrdersRequest is several cancels.
+    """
+
+    cancels: "list[CancelOrderRequest]" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+    """
+    1 to 100 cancels; each as CancelOrder takes it.
+    """
+
+    account: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    The account; empty means the credential's own. Account(1).
+    """
+
+
+default_message_pool.register_message("tradewire.v1", "CancelOrdersRequest", CancelOrdersRequest)
+
+
+@dataclass(eq=False, repr=False)
+class CancelOrdersResponse(betterproto2.Message):
+    """
+    CancelOrdersResponse answers CancelOrders.
+    """
+
+    results: "list[CommandResult]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    One per cancel, in their order; `command_number` counts from 1.
+    """
+
+    as_of_sequence: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+    """
+    The account's execution sequence up to which the results are true.
+    """
+
+
+default_message_pool.register_message("tradewire.v1", "CancelOrdersResponse", CancelOrdersResponse)
+
+
+@dataclass(eq=False, repr=False)
 class Candle(betterproto2.Message):
     """
     Candle sums up the trades of an interval; intervals without a trade have none.
@@ -1898,6 +1993,91 @@ default_message_pool.register_message("tradewire.v1", "CaughtUp", CaughtUp)
 
 
 @dataclass(eq=False, repr=False)
+class CheckSignatureRequest(betterproto2.Message):
+    """
+    CheckSignatureRequest describes a signed request as it would be sent.
+    """
+
+    api_key: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Header `x-api-key`.
+    """
+
+    timestamp: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Header `x-api-timestamp`.
+    """
+
+    nonce: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Header `x-api-nonce`.
+    """
+
+    signature: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Header `x-api-signature`.
+    """
+
+    method: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    The HTTP method, e.g. `POST`.
+    """
+
+    path: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    The path with its query, e.g. `/v1/orders?symbol=BTC-USD`.
+    """
+
+    body: "bytes" = betterproto2.field(7, betterproto2.TYPE_BYTES)
+    """
+    The exact bytes of the body (base64 in JSON), empty if there is none.
+    """
+
+    recv_window: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+    """
+    Header `x-api-recv-window`, empty if it is not sent.
+    """
+
+
+default_message_pool.register_message(
+    "tradewire.v1", "CheckSignatureRequest", CheckSignatureRequest
+)
+
+
+@dataclass(eq=False, repr=False)
+class CheckSignatureResponse(betterproto2.Message):
+    """
+    CheckSignatureResponse answers CheckSignature.
+    """
+
+    valid: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+    """
+    True when the request would be accepted, once.
+    """
+
+    part: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    What differs: `environment`, `timestamp`, `method`, `path`, `body`, `separator` or `payload`; empty when nothing does,
+    or nothing known.
+    """
+
+    explanation: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    The same as a sentence.
+    """
+
+    string_to_sign: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    The string to sign as the venue makes it of this request.
+    """
+
+
+default_message_pool.register_message(
+    "tradewire.v1", "CheckSignatureResponse", CheckSignatureResponse
+)
+
+
+@dataclass(eq=False, repr=False)
 class Closing(betterproto2.Message):
     """
     Closing is the last message of a stream that the server ends.
@@ -1922,7 +2102,7 @@ default_message_pool.register_message("tradewire.v1", "Closing", Closing)
 @dataclass(eq=False, repr=False)
 class CommandResult(betterproto2.Message):
     """
-    CommandResult answers one command of a frame.
+    CommandResult answers one command of a frame or a batch.
 
     Oneofs:
         - outcome: What became of it.
@@ -1930,7 +2110,7 @@ class CommandResult(betterproto2.Message):
 
     command_number: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
     """
-    Number of the command within the stream, from 1.
+    Number of the command within the stream or the batch, from 1.
     """
 
     client_order_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -2398,6 +2578,31 @@ default_message_pool.register_message(
 
 
 @dataclass(eq=False, repr=False)
+class Deprecation(betterproto2.Message):
+    """
+    Deprecation announces the end of a method: carried by every answer as the headers `deprecation`, `sunset` and `link`.
+    """
+
+    since: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Day from which the method should not be used any more, e.g. `2027-01-31`.
+    """
+
+    sunset: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Day from which it may be gone, at least 180 days later.
+    """
+
+    link: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Path below the documentation that says what to use in its place, e.g. `/docs/changelog`.
+    """
+
+
+default_message_pool.register_message("tradewire.v1", "Deprecation", Deprecation)
+
+
+@dataclass(eq=False, repr=False)
 class EndSessionRequest(betterproto2.Message):
     """
     EndSessionRequest has no field: the token says which session.
@@ -2760,6 +2965,13 @@ class GetLimitsResponse(betterproto2.Message):
     True when rate limits do not apply to the account.
     """
 
+    unfilled_orders: "list[UnfilledOrderCount]" = betterproto2.field(
+        5, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+    """
+    Orders placed and not filled, by interval; a fill gives back.
+    """
+
 
 default_message_pool.register_message("tradewire.v1", "GetLimitsResponse", GetLimitsResponse)
 
@@ -2925,6 +3137,33 @@ class GetTickerResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("tradewire.v1", "GetTickerResponse", GetTickerResponse)
+
+
+@dataclass(eq=False, repr=False)
+class GetTokenKeysRequest(betterproto2.Message):
+    """
+    GetTokenKeysRequest has no field.
+    """
+
+    pass
+
+
+default_message_pool.register_message("tradewire.v1", "GetTokenKeysRequest", GetTokenKeysRequest)
+
+
+@dataclass(eq=False, repr=False)
+class GetTokenKeysResponse(betterproto2.Message):
+    """
+    GetTokenKeysResponse answers GetTokenKeys.
+    """
+
+    keys: "list[TokenKey]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The keys.
+    """
+
+
+default_message_pool.register_message("tradewire.v1", "GetTokenKeysResponse", GetTokenKeysResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -3864,6 +4103,13 @@ class MethodRule(betterproto2.Message):
     MsgTypes(35) of the FIX messages that carry the answer.
     """
 
+    deprecation: "Deprecation | None" = betterproto2.field(
+        8, betterproto2.TYPE_MESSAGE, optional=True
+    )
+    """
+    Set when the method is on its way out.
+    """
+
 
 default_message_pool.register_message("tradewire.v1", "MethodRule", MethodRule)
 
@@ -4235,6 +4481,48 @@ default_message_pool.register_message("tradewire.v1", "PlaceOrderResponse", Plac
 
 
 @dataclass(eq=False, repr=False)
+class PlaceOrdersRequest(betterproto2.Message):
+    """
+    PlaceOrdersRequest is several new orders. One that breaks a rule is that order's result and does not stop the others.
+    """
+
+    orders: "list[PlaceOrderRequest]" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+    """
+    1 to 100 orders; each as PlaceOrder takes it.
+    """
+
+    account: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    The account; empty means the credential's own. Account(1).
+    """
+
+
+default_message_pool.register_message("tradewire.v1", "PlaceOrdersRequest", PlaceOrdersRequest)
+
+
+@dataclass(eq=False, repr=False)
+class PlaceOrdersResponse(betterproto2.Message):
+    """
+    PlaceOrdersResponse answers PlaceOrders.
+    """
+
+    results: "list[CommandResult]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    One per order, in their order; `command_number` counts from 1.
+    """
+
+    as_of_sequence: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+    """
+    The account's execution sequence up to which the results are true.
+    """
+
+
+default_message_pool.register_message("tradewire.v1", "PlaceOrdersResponse", PlaceOrdersResponse)
+
+
+@dataclass(eq=False, repr=False)
 class Position(betterproto2.Message):
     """
     Position is the net result of an account's trades in one instrument.
@@ -4322,8 +4610,7 @@ default_message_pool.register_message("tradewire.v1", "RateLimit", RateLimit)
 @dataclass(eq=False, repr=False)
 class ReasonRule(betterproto2.Message):
     """
-    ReasonRule maps a reason to the codes of every protocol. The HTTP status follows from the gRPC code
-    by the mapping of google.rpc.Code.
+    ReasonRule maps a reason to the codes of every protocol.
     """
 
     outcome: "Outcome" = betterproto2.field(
@@ -4369,6 +4656,11 @@ class ReasonRule(betterproto2.Message):
     advice: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
     """
     What the caller should do next, one sentence.
+    """
+
+    http_status: "int | None" = betterproto2.field(8, betterproto2.TYPE_INT32, optional=True)
+    """
+    HTTP status when it is not the one that google.rpc.Code maps `code` to; of reasons that only the REST edge gives.
     """
 
 
@@ -4896,6 +5188,46 @@ default_message_pool.register_message("tradewire.v1", "Ticker", Ticker)
 
 
 @dataclass(eq=False, repr=False)
+class TokenKey(betterproto2.Message):
+    """
+    TokenKey is a public key as a JSON Web Key.
+    """
+
+    kty: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Key type: `OKP`.
+    """
+
+    crv: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Curve: `Ed25519`.
+    """
+
+    x: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    The public key, base64url.
+    """
+
+    kid: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Key id, as in the header of the tokens.
+    """
+
+    alg: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    Algorithm: `EdDSA`.
+    """
+
+    use: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    Use: `sig`.
+    """
+
+
+default_message_pool.register_message("tradewire.v1", "TokenKey", TokenKey)
+
+
+@dataclass(eq=False, repr=False)
 class Trade(betterproto2.Message):
     """
     Trade is a public trade.
@@ -4952,6 +5284,37 @@ class TradeBatch(betterproto2.Message):
 
 
 default_message_pool.register_message("tradewire.v1", "TradeBatch", TradeBatch)
+
+
+@dataclass(eq=False, repr=False)
+class UnfilledOrderCount(betterproto2.Message):
+    """
+    UnfilledOrderCount is how many orders the account placed in an interval without a fill. New orders are refused with
+    RATE_LIMITED at the limit, until the interval ends or orders are filled.
+    """
+
+    interval_seconds: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+    """
+    Length of the interval in seconds; intervals are aligned to the epoch.
+    """
+
+    limit: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+    """
+    Greatest number of orders.
+    """
+
+    remaining: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+    """
+    Orders left in this interval.
+    """
+
+    reset_ms: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+    """
+    Milliseconds until the interval ends.
+    """
+
+
+default_message_pool.register_message("tradewire.v1", "UnfilledOrderCount", UnfilledOrderCount)
 
 
 @dataclass(eq=False, repr=False)
