@@ -1,4 +1,4 @@
-"""SessionService: a signature becomes a token."""
+"""SessionService: a signature becomes a token; and what writers of clients ask."""
 
 from tradewire.v1 import session_service_pb2, session_service_pb2_grpc
 
@@ -6,9 +6,13 @@ from tradewire_server.api.admission import Admission
 from tradewire_server.api.call import current_call, current_caller
 from tradewire_server.api.edge import Context
 from tradewire_server.api.encode import timestamp
+from tradewire_server.api.errors import make_error
 from tradewire_server.api.key_messages import scope_numbers
 from tradewire_server.api.venue import Venue
-from tradewire_server.auth.proofs import SessionProof
+from tradewire_server.auth.proofs import SessionProof, SignedRequest
+from tradewire_server.engine.vocabulary import Reason
+
+PRODUCTION = "production"
 
 
 class SessionService(session_service_pb2_grpc.SessionServiceServicer):
@@ -55,4 +59,39 @@ class SessionService(session_service_pb2_grpc.SessionServiceServicer):
             time=timestamp(now_ns),
             time_ms=now_ns // 10**6,
             environment=self._venue.environment,
+        )
+
+    async def CheckSignature(
+        self, request: session_service_pb2.CheckSignatureRequest, context: Context
+    ) -> session_service_pb2.CheckSignatureResponse:
+        if self._venue.environment == PRODUCTION:
+            text = f"signatures are explained on a sandbox only, this is {PRODUCTION}"
+            raise make_error(Reason.METHOD_NOT_FOUND, text)
+        found = self._admission.authenticator.check_signature(
+            SignedRequest(
+                key_id=request.api_key,
+                timestamp=request.timestamp,
+                nonce=request.nonce,
+                signature=request.signature,
+                method=request.method,
+                path=request.path,
+                body=request.body,
+                recv_window=request.recv_window,
+            ),
+            address=current_call().address,
+            now_ns=self._venue.clock_ns(),
+        )
+        return session_service_pb2.CheckSignatureResponse(
+            valid=found.is_valid,
+            part=found.part,
+            explanation=found.text,
+            string_to_sign=found.string_to_sign,
+        )
+
+    async def GetTokenKeys(
+        self, request: session_service_pb2.GetTokenKeysRequest, context: Context
+    ) -> session_service_pb2.GetTokenKeysResponse:
+        key_set = self._admission.authenticator.token_keys()
+        return session_service_pb2.GetTokenKeysResponse(
+            keys=[session_service_pb2.TokenKey(**key) for key in key_set["keys"]]
         )

@@ -153,7 +153,9 @@ class Authenticator:
         It costs some 25 verifications, so the method that offers it has a weight to match.
 
         Raises:
-            Unauthenticated: UNAUTHENTICATED (malformed), TIMESTAMP_OUT_OF_WINDOW.
+            Unauthenticated: UNAUTHENTICATED (malformed), TIMESTAMP_OUT_OF_WINDOW; to the key's
+                holder only KEY_REVOKED, KEY_EXPIRED.
+            PermissionDenied: ADDRESS_NOT_ALLOWED, to the key's holder only.
             Exhausted: RATE_LIMITED.
         """
         self._throttle.check(address=address, key_id=request.key_id, now_ns=now_ns)
@@ -175,9 +177,15 @@ class Authenticator:
         check = explain(
             parts, environment=self._environment, payload=proof.payload, matches=matches
         )
-        if not check.is_valid and not check.part:
+        if check.is_valid:
+            _check_usable(key, address=address, now_ns=now_ns)
+        elif not check.part:
             self._throttle.count_failure(address=address, key_id=request.key_id, now_ns=now_ns)
         return check
+
+    def token_keys(self) -> dict[str, list[dict[str, str]]]:
+        """Return the public keys of the session tokens, as a JSON Web Key Set."""
+        return self._tokens.jwks()
 
     def end_session(self, caller: Caller, now_ns: int) -> None:
         """End the caller's session and tell its streams.
