@@ -17,35 +17,20 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import NamedTuple
 
-import protovalidate
-from google.protobuf.message import Message
 from google.rpc import status_pb2
 from tradewire.v1 import order_service_pb2, stream_pb2
-from tradewire_contract import Method, methods
 
 from tradewire_server.api.admission import (
     Admission,
-    auth_error,
-    field_path,
-    violation_error,
 )
-from tradewire_server.api.call import Call, current_call, current_caller, own_account
-from tradewire_server.api.convert import (
-    amend_command,
-    cancel_all_command,
-    cancel_command,
-    place_command,
-    time_ns,
-)
+from tradewire_server.api.call import Call, current_call, own_account
+from tradewire_server.api.commands import REFUSED_AT_EDGE, Intake, result_bytes
 from tradewire_server.api.errors import ApiError, make_error, make_status
 from tradewire_server.api.streaming import StreamEnd, feed_messages, open_feed
-from tradewire_server.api.venue import Venue, error_status
-from tradewire_server.api.wire import Malformed, Preencoded, embed, varint, varint_field
-from tradewire_server.auth.buckets import EXEMPT, LimitState
-from tradewire_server.auth.limits import rate_limited
-from tradewire_server.engine.commands import CancelConnection, Command, Refused
+from tradewire_server.api.venue import Venue
+from tradewire_server.api.wire import Malformed, Preencoded, embed
+from tradewire_server.engine.commands import CancelConnection
 from tradewire_server.engine.vocabulary import Reason
 from tradewire_server.feeds import FeedKind
 from tradewire_server.sequencer import (
@@ -54,7 +39,6 @@ from tradewire_server.sequencer import (
     Outcome,
     Overloaded,
     Submission,
-    submission_of,
 )
 from tradewire_server.streams.inbox import SubscriptionEnded
 from tradewire_server.streams.subscription import Subscription
@@ -65,26 +49,7 @@ COMMANDS_MAX = 256
 IN_FLIGHT_MAX = 4_096
 FIRST_FRAME_S = 10.0
 
-NUMBER, CLIENT_ORDER_ID, ORDER, ERROR, CANCELED_COUNT, AS_OF_SEQUENCE, PRIORITY_KEPT = range(1, 8)
 RESULTS, RATE_LIMIT = 2, 3
-
-_SERVICE = "/tradewire.v1.OrderService/"
-_UNARY_NAMES = {
-    "place": "PlaceOrder",
-    "amend": "AmendOrder",
-    "cancel": "CancelOrder",
-    "cancel_all": "CancelAllOrders",
-}
-_MASS_CANCEL = "cancel_all"
-
-
-class _Tag(NamedTuple):
-    """What a result needs to know of its command; `status` when the edge refused it."""
-
-    number: int
-    kind: str
-    client_order_id: str
-    status: status_pb2.Status | None = None
 
 
 class OrderEntry:
@@ -156,17 +121,13 @@ class _Connection:
         cancel_on_disconnect: bool,
     ) -> None:
         self._venue = venue
-        self._admission = admission
-        self._call = call
-        self._api_key = current_caller().key_id
         self._account = account
         self._subscription = subscription
         self._connection = venue.new_connection() if cancel_on_disconnect else ""
+        self._intake = Intake(admission, call, account, connection=self._connection)
         self._lane = Lane(self._deliver)
-        self._count = 0
         self._in_flight = 0
         self._room = asyncio.Event()
-        self._limit_state = EXEMPT
 
     async def read(
         self,
@@ -206,7 +167,7 @@ class _Connection:
             self._venue.sequencer.enter_always(
                 self._lane,
                 [
-                    Submission(_REFUSED_AT_EDGE, 0, s.tag._replace(status=s.tag.status or status))
+                    Submission(REFUSED_AT_EDGE, 0, s.tag._replace(status=s.tag.status or status))
                     for s in submissions
                 ],
             )
@@ -220,64 +181,12 @@ class _Connection:
     # --- commands ---
 
     def _submissions(self, frame: order_service_pb2.EnterOrdersRequest) -> list[Submission]:
-        violations = violations_by_command(frame)
-        exempt = self._admission.limiter.is_exempt(self._account)
+        intake = self._intake
         return [
-            self._submission(command, violations.get(index), exempt)
-            for index, command in enumerate(frame.commands)
+            intake.submission(getattr(command, kind)) if kind else intake.unset()
+            for command in frame.commands
+            for kind in (command.WhichOneof("command"),)
         ]
-
-    def _submission(
-        self,
-        command: order_service_pb2.OrderCommand,
-        violation: status_pb2.Status | None,
-        exempt: bool,
-    ) -> Submission:
-        self._count += 1
-        kind = command.WhichOneof("command")
-        if kind is None:
-            unset = violation_error([("command", "one of its fields must be set")]).status
-            return Submission(_REFUSED_AT_EDGE, 0, _Tag(self._count, "", "", unset))
-        request = getattr(command, kind)
-        client_order_id = "" if kind == _MASS_CANCEL else request.client_order_id
-        status = violation if exempt else (self._limited(kind) or violation)
-        if status is not None:
-            tag = _Tag(self._count, kind, client_order_id, status)
-            return Submission(_REFUSED_AT_EDGE, 0, tag)
-        tag = _Tag(self._count, kind, client_order_id)
-        if request.account not in ("", self._account):
-            status = _other_account(request.account)
-            return Submission(_REFUSED_AT_EDGE, 0, tag._replace(status=status))
-        try:
-            valid_until_ns = time_ns(request, "valid_until")
-            return submission_of(
-                self._command(kind, request), valid_until_ns, tag, api_key=self._api_key
-            )
-        except ApiError as error:
-            return Submission(_REFUSED_AT_EDGE, 0, tag._replace(status=error.status))
-
-    def _command(self, kind: str, request: Message) -> Command:
-        if kind == "place":
-            assert isinstance(request, order_service_pb2.PlaceOrderRequest)
-            return place_command(request, self._account, self._connection)
-        if kind == "cancel":
-            assert isinstance(request, order_service_pb2.CancelOrderRequest)
-            return cancel_command(request, self._account)
-        if kind == "amend":
-            assert isinstance(request, order_service_pb2.AmendOrderRequest)
-            return amend_command(request, self._account)
-        assert isinstance(request, order_service_pb2.CancelAllOrdersRequest)
-        return cancel_all_command(request, self._account)
-
-    def _limited(self, kind: str) -> status_pb2.Status | None:
-        """Take what the command costs, as its unary method would; return the refusal if it is too
-        much.
-        """
-        method = _unary_methods()[kind]
-        self._limit_state = state = self._admission.limit(self._call, method)
-        if state.allowed:
-            return None
-        return auth_error(rate_limited(state, weight=method.weight)).status
 
     # --- results ---
 
@@ -296,7 +205,7 @@ class _Connection:
 
     def rate_limit(self) -> bytes:
         """Return the state of the tightest limit as the field of a batch, none for the exempt."""
-        state: LimitState = self._limit_state
+        state = self._intake.limit_state
         if state.is_exempt:
             return b""
         message = stream_pb2.RateLimit(
@@ -313,18 +222,6 @@ class _Connection:
             )
 
 
-_REFUSED_AT_EDGE = Refused(Reason.UNSPECIFIED, "")
-
-
-def _unary_methods() -> dict[str, Method]:
-    return {kind: methods()[_SERVICE + name] for kind, name in _UNARY_NAMES.items()}
-
-
-def _other_account(account: str) -> status_pb2.Status:
-    text = f"the stream is for another account than {account}"
-    return make_status(Reason.ACCOUNT_NOT_FOUND, text, fields=(("account", text),))
-
-
 def check_frame(frame: order_service_pb2.EnterOrdersRequest | Malformed) -> None:
     """Refuse a frame that is not one.
 
@@ -335,44 +232,3 @@ def check_frame(frame: order_service_pb2.EnterOrdersRequest | Malformed) -> None
     if len(frame.commands) > COMMANDS_MAX:
         text = f"a frame has at most {COMMANDS_MAX} commands, this one has {len(frame.commands)}"
         raise make_error(Reason.FRAME_TOO_LARGE, text, field="commands")
-
-
-def violations_by_command(
-    frame: order_service_pb2.EnterOrdersRequest,
-) -> dict[int, status_pb2.Status]:
-    """Check a whole frame at once and return the error of each bad command by its index."""
-    fields: dict[int, list[tuple[str, str]]] = {}
-    for violation in protovalidate.collect_violations(frame):
-        path = violation.proto.field
-        subscript = path.elements[0].subscript if path is not None else None
-        assert subscript is not None, "every rule of a frame is one of its commands"
-        # Without `commands[i].place.`: the same path as in the unary method.
-        field = field_path(violation, skip=2)
-        fields.setdefault(int(subscript.value), []).append((field, violation.proto.message))
-    return {index: violation_error(found).status for index, found in fields.items()}
-
-
-def result_bytes(tag: _Tag, outcome: Outcome, sequence: int) -> bytes:
-    """Return a serialised CommandResult."""
-    head = varint_field(NUMBER, tag.number)
-    if tag.client_order_id:
-        head += embed(CLIENT_ORDER_ID, tag.client_order_id.encode())
-    status = tag.status or error_status(outcome)
-    if status is not None:
-        if not isinstance(outcome, Refused):
-            sequence = outcome.as_of_sequence
-        return (
-            head + embed(ERROR, status.SerializeToString()) + varint_field(AS_OF_SEQUENCE, sequence)
-        )
-    assert not isinstance(outcome, Refused)
-    if tag.kind == _MASS_CANCEL:
-        # A oneof member is present even when it is 0.
-        body = bytes((CANCELED_COUNT << 3,)) + varint(outcome.canceled_count)
-    else:
-        body = embed(ORDER, outcome.order)
-    return (
-        head
-        + body
-        + varint_field(AS_OF_SEQUENCE, outcome.as_of_sequence)
-        + varint_field(PRIORITY_KEPT, outcome.priority_kept)
-    )

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 from tradewire.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
 
+from tradewire_server.api.batches import Batches
 from tradewire_server.api.call import own_account
 from tradewire_server.api.convert import (
     amend_command,
@@ -31,9 +32,10 @@ ORDER, AS_OF_SEQUENCE, PRIORITY_KEPT = 1, 2, 3
 class OrderService(order_service_pb2_grpc.OrderServiceServicer):
     """See the contract. An answer has the bytes with which the execution was stored."""
 
-    def __init__(self, venue: Venue, entry: OrderEntry) -> None:
+    def __init__(self, venue: Venue, entry: OrderEntry, batches: Batches) -> None:
         self._venue = venue
         self._entry = entry
+        self._batches = batches
 
     async def EnterOrders(
         self,
@@ -84,6 +86,16 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
         return order_service_pb2.CancelAllOrdersResponse(
             canceled_count=done.canceled_count, as_of_sequence=done.as_of_sequence
         )
+
+    async def PlaceOrders(
+        self, request: order_service_pb2.PlaceOrdersRequest, context: Context
+    ) -> Preencoded:
+        return await self._batches.enter(request.orders, request.account)
+
+    async def CancelOrders(
+        self, request: order_service_pb2.CancelOrdersRequest, context: Context
+    ) -> Preencoded:
+        return await self._batches.enter(request.cancels, request.account)
 
     async def GetOrder(
         self, request: order_service_pb2.GetOrderRequest, context: Context

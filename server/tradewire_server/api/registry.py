@@ -14,6 +14,7 @@ from tradewire.v1 import (
 from tradewire_server.api.accounts import AccountService
 from tradewire_server.api.admin import AdminService
 from tradewire_server.api.admission import Admission
+from tradewire_server.api.batches import Batches
 from tradewire_server.api.enter_orders import OrderEntry
 from tradewire_server.api.executions import ExecutionService
 from tradewire_server.api.keys import KeyService
@@ -54,8 +55,7 @@ class Services:
         epoch: int,
     ) -> None:
         """Signing in is on both listeners; `public` and `admin` are what each lets through."""
-        entry = OrderEntry(venue, public)
-        self._orders = OrderService(venue, entry)
+        self._orders = OrderService(venue, OrderEntry(venue, public), Batches(venue, public))
         self._executions = ExecutionService(venue, public)
         self._market_data = MarketDataService(venue, public, books, epoch)
         self._accounts = AccountService(venue, public)

@@ -5,7 +5,7 @@ from tradewire.v1 import market_data_service_pb2, order_service_pb2
 from tradewire_contract import methods
 from tradewire_server.api.admission import auth_error, client_address, validate
 from tradewire_server.api.edge import error_of, limit_metadata
-from tradewire_server.api.enter_orders import check_frame, violations_by_command
+from tradewire_server.api.enter_orders import check_frame
 from tradewire_server.api.errors import ApiError
 from tradewire_server.api.wire import Malformed
 from tradewire_server.auth.buckets import EXEMPT, LimitState
@@ -15,7 +15,7 @@ from tradewire_server.engine.vocabulary import Reason
 from tradewire_server.sequencer import NotServing, Overloaded
 
 from tests.support.failures import failure_of
-from tests.support.trading import amend, cancel, frame, limit
+from tests.support.trading import frame, limit
 
 PLACE = methods()["/tradewire.v1.OrderService/PlaceOrder"]
 
@@ -72,22 +72,6 @@ def test_what_could_not_be_parsed_is_malformed() -> None:
         with pytest.raises(ApiError) as error:
             check(Malformed())
         assert failure_of(error.value.status).reason == "MESSAGE_MALFORMED"
-
-
-def test_a_frame_is_checked_at_once_and_each_command_gets_its_own_error() -> None:
-    bad = frame(
-        limit("a-1"),
-        limit("bad id", quantity="x"),
-        cancel("a-1"),
-        amend("a-2", "bad id"),
-        order_service_pb2.CancelOrderRequest(),
-    )
-    found = {index: failure_of(status) for index, status in violations_by_command(bad).items()}
-    assert {index: set(failure.fields) for index, failure in found.items()} == {
-        1: {"client_order_id", "quantity"},
-        3: {"original_client_order_id"},
-        4: {"target"},
-    }
 
 
 def test_a_frame_has_at_most_256_commands() -> None:

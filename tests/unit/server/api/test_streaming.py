@@ -3,8 +3,8 @@
 import pytest
 from tradewire.v1 import order_service_pb2
 from tradewire_contract import Method, methods
-from tradewire_server.api import enter_orders, streaming
-from tradewire_server.api.enter_orders import result_bytes
+from tradewire_server.api import commands, enter_orders, streaming
+from tradewire_server.api.commands import REFUSED_AT_EDGE, Tag, result_bytes
 from tradewire_server.api.errors import make_status
 from tradewire_server.api.streaming import CLOSING_TEXTS, closing, closing_for, out_of_range
 from tradewire_server.engine.vocabulary import Reason
@@ -37,13 +37,13 @@ def test_every_stream_has_the_same_events_under_the_same_numbers(method: Method)
 def test_results_have_the_numbers_of_the_contract() -> None:
     result = order_service_pb2.CommandResult.DESCRIPTOR.fields_by_name
     numbers = {
-        "command_number": enter_orders.NUMBER,
-        "client_order_id": enter_orders.CLIENT_ORDER_ID,
-        "order": enter_orders.ORDER,
-        "error": enter_orders.ERROR,
-        "canceled_count": enter_orders.CANCELED_COUNT,
-        "as_of_sequence": enter_orders.AS_OF_SEQUENCE,
-        "priority_kept": enter_orders.PRIORITY_KEPT,
+        "command_number": commands.NUMBER,
+        "client_order_id": commands.CLIENT_ORDER_ID,
+        "order": commands.ORDER,
+        "error": commands.ERROR,
+        "canceled_count": commands.CANCELED_COUNT,
+        "as_of_sequence": commands.AS_OF_SEQUENCE,
+        "priority_kept": commands.PRIORITY_KEPT,
     }
     assert {name: field.number for name, field in result.items()} == numbers
     batch = order_service_pb2.OrderEntryBatch.DESCRIPTOR.fields_by_name
@@ -52,7 +52,7 @@ def test_results_have_the_numbers_of_the_contract() -> None:
 
 
 def test_a_mass_cancel_of_nothing_has_an_outcome() -> None:
-    tag = enter_orders._Tag(3, "cancel_all", "")
+    tag = Tag(3, "")
     data = result_bytes(tag, Done(7, canceled_count=0), 9)
     result = order_service_pb2.CommandResult.FromString(data)
     assert result.WhichOneof("outcome") == "canceled_count"
@@ -61,8 +61,8 @@ def test_a_mass_cancel_of_nothing_has_an_outcome() -> None:
 
 def test_an_error_of_the_edge_is_true_as_of_now() -> None:
     status = make_status(Reason.FIELD_INVALID, "x")
-    tag = enter_orders._Tag(4, "place", "a-1", status)
-    data = result_bytes(tag, enter_orders._REFUSED_AT_EDGE, 9)
+    tag = Tag(4, "a-1", status)
+    data = result_bytes(tag, REFUSED_AT_EDGE, 9)
     result = order_service_pb2.CommandResult.FromString(data)
     assert (result.client_order_id, result.as_of_sequence) == ("a-1", 9)
     assert result.error == status

@@ -1,0 +1,165 @@
+"""Commands that come several at a time, in a frame of EnterOrders or in a batch: each is limited,
+validated and converted as its unary method would do it, and a bad one becomes its own result.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+from google.rpc import status_pb2
+from tradewire.v1 import order_service_pb2
+from tradewire_contract import Method, methods
+
+from tradewire_server.api.admission import Admission, auth_error, validate, violation_error
+from tradewire_server.api.call import Call
+from tradewire_server.api.convert import (
+    amend_command,
+    cancel_all_command,
+    cancel_command,
+    place_command,
+    time_ns,
+)
+from tradewire_server.api.errors import ApiError, make_error
+from tradewire_server.api.venue import error_status
+from tradewire_server.api.wire import embed, varint, varint_field
+from tradewire_server.auth.buckets import EXEMPT, LimitState
+from tradewire_server.auth.errors import AuthError
+from tradewire_server.auth.limits import rate_limited
+from tradewire_server.engine.commands import Command, Refused
+from tradewire_server.engine.vocabulary import Reason
+from tradewire_server.sequencer import Outcome, Submission, submission_of
+
+NUMBER, CLIENT_ORDER_ID, ORDER, ERROR, CANCELED_COUNT, AS_OF_SEQUENCE, PRIORITY_KEPT = range(1, 8)
+
+REFUSED_AT_EDGE = Refused(Reason.UNSPECIFIED, "")
+
+Request = (
+    order_service_pb2.PlaceOrderRequest
+    | order_service_pb2.AmendOrderRequest
+    | order_service_pb2.CancelOrderRequest
+    | order_service_pb2.CancelAllOrdersRequest
+)
+
+
+class Tag(NamedTuple):
+    """What a result needs to know of its command; `status` when the edge refused it."""
+
+    number: int
+    client_order_id: str
+    status: status_pb2.Status | None = None
+
+
+class Intake:
+    """Admits the commands of one sender for one account, in their order.
+
+    `connection` is set for cancel on disconnect; no command is valid beyond `valid_until_ns`, if
+    that is not 0. `limit_state` is the state of the tightest limit after the last command.
+    """
+
+    def __init__(
+        self,
+        admission: Admission,
+        call: Call,
+        account: str,
+        *,
+        connection: str = "",
+        valid_until_ns: int = 0,
+    ) -> None:
+        self._admission = admission
+        self._call = call
+        assert call.caller is not None, "a method of orders has a scope"
+        self._api_key = call.caller.key_id
+        self._account = account
+        self._connection = connection
+        self._valid_until_ns = valid_until_ns
+        self._count = 0
+        self.limit_state: LimitState = EXEMPT
+
+    def unset(self) -> Submission:
+        """Return the refusal of a command that is none."""
+        self._count += 1
+        status = violation_error([("command", "one of its fields must be set")]).status
+        return Submission(REFUSED_AT_EDGE, 0, Tag(self._count, "", status))
+
+    def submission(self, request: Request) -> Submission:
+        """Return the next command as it enters the sequencer, or its refusal in its place."""
+        self._count += 1
+        tag = Tag(
+            self._count,
+            ""
+            if isinstance(request, order_service_pb2.CancelAllOrdersRequest)
+            else request.client_order_id,
+        )
+        try:
+            if not self._admission.limiter.is_exempt(self._account):
+                self._limit(request)
+            validate(request)
+            if request.account not in ("", self._account):
+                raise _other_account(request.account)
+            until_ns = time_ns(request, "valid_until")
+            if self._valid_until_ns:
+                until_ns = min(until_ns or self._valid_until_ns, self._valid_until_ns)
+            return submission_of(self._command(request), until_ns, tag, api_key=self._api_key)
+        except AuthError as error:
+            return Submission(REFUSED_AT_EDGE, 0, tag._replace(status=auth_error(error).status))
+        except ApiError as error:
+            return Submission(REFUSED_AT_EDGE, 0, tag._replace(status=error.status))
+
+    def _command(self, request: Request) -> Command:
+        if isinstance(request, order_service_pb2.PlaceOrderRequest):
+            return place_command(request, self._account, self._connection)
+        if isinstance(request, order_service_pb2.CancelOrderRequest):
+            return cancel_command(request, self._account)
+        if isinstance(request, order_service_pb2.AmendOrderRequest):
+            return amend_command(request, self._account)
+        return cancel_all_command(request, self._account)
+
+    def _limit(self, request: Request) -> None:
+        """Take what the command costs, as its unary method would.
+
+        Raises AuthError when it is too much.
+        """
+        method = _unary_methods()[type(request).DESCRIPTOR.full_name]
+        self.limit_state = state = self._admission.limit(self._call, method)
+        if not state.allowed:
+            raise rate_limited(state, weight=method.weight)
+
+
+@cache
+def _unary_methods() -> dict[str, Method]:
+    """Return the methods of orders by their request."""
+    return {
+        method.request.full_name: method
+        for method in methods().values()
+        if method.service == "tradewire.v1.OrderService" and not method.client_streaming
+    }
+
+
+def _other_account(account: str) -> ApiError:
+    text = f"the commands that this one came with are for another account than {account}"
+    return make_error(Reason.ACCOUNT_NOT_FOUND, text, field="account")
+
+
+def result_bytes(tag: Tag, outcome: Outcome, sequence: int) -> bytes:
+    """Return a serialised CommandResult."""
+    head = varint_field(NUMBER, tag.number)
+    if tag.client_order_id:
+        head += embed(CLIENT_ORDER_ID, tag.client_order_id.encode())
+    status = tag.status or error_status(outcome)
+    if status is not None:
+        if not isinstance(outcome, Refused):
+            sequence = outcome.as_of_sequence
+        return (
+            head + embed(ERROR, status.SerializeToString()) + varint_field(AS_OF_SEQUENCE, sequence)
+        )
+    assert not isinstance(outcome, Refused)
+    if outcome.order:
+        body = embed(ORDER, outcome.order)
+    else:
+        # Of a mass cancel. A oneof member is present even when it is 0.
+        body = bytes((CANCELED_COUNT << 3,)) + varint(outcome.canceled_count)
+    return (
+        head
+        + body
+        + varint_field(AS_OF_SEQUENCE, outcome.as_of_sequence)
+        + varint_field(PRIORITY_KEPT, outcome.priority_kept)
+    )
