@@ -1,0 +1,79 @@
+"""Runs the HTTP edge in the event loop that is already running, and leaves signals alone."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
+
+from tradewire_gateway.web.app import make_app
+from tradewire_gateway.web.options import WebOptions
+
+_BACKLOG = 512
+# Longer than an idle upstream connection of Envoy lives (one hour), so that Envoy ends it: the
+# other way round a request could meet a connection that is being closed.
+_KEEP_ALIVE_S = 4_000
+_DRAIN_S = 1
+
+
+@contextlib.asynccontextmanager
+async def serve_web(options: WebOptions) -> AsyncIterator[str]:
+    """Serve while the context lasts; yields the address, `host:port`.
+
+    Raises OSError when the port cannot be opened.
+    """
+    with contextlib.closing(_listen(options.host, options.port)) as listener:
+        server = _Server(
+            uvicorn.Config(
+                make_app(options),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                http="httptools",
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=_DRAIN_S,
+                backlog=_BACKLOG,
+            )
+        )
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="http edge")
+        try:
+            await server.ready.wait()
+            host, port = listener.getsockname()[:2]
+            yield f"[{host}]:{port}" if listener.family == socket.AF_INET6 else f"{host}:{port}"
+        finally:
+            server.should_exit = True
+            await asyncio.shield(serving)
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it is ready, and leaves signals to the process it lives in."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host.strip("[]"), port))
+        listener.listen(_BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
