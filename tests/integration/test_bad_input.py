@@ -139,6 +139,7 @@ def test_the_contract_gives_enough_to_spoil() -> None:
         "EnterOrders",
         "EndSession",
         "GetServerTime",
+        "GetTokenKeys",
         "SetKillSwitch",
         "GetVenueStatus",
     }
@@ -175,6 +176,24 @@ async def test_a_bad_command_of_a_frame_gets_the_error_of_its_unary_method(
         results = await entry.do(*requests)
     assert [failure_of(result.error) for result in results] == unary
     for result, alone in zip(results, unary, strict=True):
+        assert failure_of(result.error).descriptions == alone.descriptions
+
+
+@pytest.mark.parametrize("name", ["PlaceOrder", "CancelOrder"])
+async def test_a_bad_item_of_a_batch_gets_the_error_of_its_unary_method(
+    desk: Desk, name: str
+) -> None:
+    method = methods()[f"/tradewire.v1.OrderService/{name}"]
+    requests = [spoiled.request for spoiled in spoil(desk.samples[method.path])]
+    unary = [await desk.refusal(method, request) for request in requests]
+    batch = methods()[f"{method.path}s"]
+    (field,) = (field.name for field in batch.request.fields if field.is_repeated)
+    found = []
+    for first in range(0, len(requests), 100):
+        request = message_class(batch.request)(**{field: requests[first : first + 100]})
+        found += (await desk.call(batch, request)).results
+    assert [failure_of(result.error) for result in found] == unary
+    for result, alone in zip(found, unary, strict=True):
         assert failure_of(result.error).descriptions == alone.descriptions
 
 
@@ -225,11 +244,14 @@ async def test_orders_that_make_no_sense_are_refused_with_their_reason(desk: Des
     for reason, fields, request in WRONG_ORDERS:
         found = await desk.refusal(place, request)
         assert (found.reason, found.outcome, found.fields) == (reason, "refused", fields), request
+    requests = [request for _, _, request in WRONG_ORDERS]
     async with desk.floor.alice.enter() as entry:
-        results = await entry.do(*(request for _, _, request in WRONG_ORDERS))
-    for (reason, fields, _), result in zip(WRONG_ORDERS, results, strict=True):
-        found = failure_of(result.error)
-        assert (found.reason, found.outcome, found.fields) == (reason, "refused", fields)
+        in_frame = await entry.do(*requests)
+    in_batch = (await desk.floor.alice.place_many(*requests)).results
+    for results in (in_frame, in_batch):
+        for (reason, fields, _), result in zip(WRONG_ORDERS, results, strict=True):
+            found = failure_of(result.error)
+            assert (found.reason, found.outcome, found.fields) == (reason, "refused", fields)
 
 
 WRONG_AMENDS: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [

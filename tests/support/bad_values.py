@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 
 # What people, programs and attackers send in place of an id, a symbol or a number.
@@ -128,6 +129,8 @@ def _bad_scalars(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> Iter
         if getattr(rules.enum, "in") and field.enum_type is not None:
             numbers = {value.number for value in field.enum_type.values}
             yield from sorted(numbers - set(getattr(rules.enum, "in")))
+    elif rules.HasField("bytes"):
+        yield bytes(rules.bytes.max_len + 1)
     elif rules.HasField("int32"):
         yield from _bad_numbers(rules.int32, 31)
     elif rules.HasField("int64"):
@@ -157,7 +160,10 @@ def _bad_lists(field: FieldDescriptor, rules: validate_pb2.RepeatedRules) -> Ite
     if rules.HasField("items"):
         for value in _bad_scalars(field, rules.items):
             yield [value]
-    if field.message_type is None:
+    if field.message_type is not None:
+        if rules.HasField("max_items"):
+            yield [GetMessageClass(field.message_type)()] * (rules.max_items + 1)
+    else:
         good = _good_item(field, rules)
         if rules.unique:
             yield [good(1), good(1)]

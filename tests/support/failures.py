@@ -53,7 +53,7 @@ def failure_of(status: status_pb2.Status) -> Failure:
     assert info.metadata["retryable"] == ("true" if entry.retryable else "false")
     assert info.metadata["advice"] == entry.advice
     assert entry.advice, f"{info.reason} says what to do next"
-    assert info.metadata["outcome"] in ("refused", "rejected", "stream_closed")
+    assert info.metadata["outcome"] in ("refused", "rejected", "stream_closed", "unknown")
     assert status.message.startswith(f"{info.reason}: "), "the text names the reason"
     violations = list(requests[0].field_violations) if requests else []
     assert not requests or violations, "BadRequest is there to name a field"

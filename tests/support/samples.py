@@ -83,6 +83,26 @@ def samples(things: Things) -> dict[str, Message]:
         "CancelAllOrders": order_service_pb2.CancelAllOrdersRequest(
             symbol=SYMBOL, side=order_pb2.SIDE_BUY, account=account, valid_until=later
         ),
+        "PlaceOrders": order_service_pb2.PlaceOrdersRequest(
+            orders=[
+                order_service_pb2.PlaceOrderRequest(
+                    client_order_id="sample-6",
+                    symbol=SYMBOL,
+                    side=order_pb2.SIDE_BUY,
+                    type=order_pb2.ORDER_TYPE_LIMIT,
+                    quantity="1",
+                    price="49",
+                    account=account,
+                )
+            ],
+            account=account,
+        ),
+        "CancelOrders": order_service_pb2.CancelOrdersRequest(
+            cancels=[
+                order_service_pb2.CancelOrderRequest(order_id=things.order_id, account=account)
+            ],
+            account=account,
+        ),
         "GetOrder": order_service_pb2.GetOrderRequest(client_order_id=own_id, account=account),
         "ListOrders": order_service_pb2.ListOrdersRequest(
             filter=order_service_pb2.ORDER_FILTER_OPEN,
@@ -160,6 +180,17 @@ def samples(things: Things) -> dict[str, Message]:
         ),
         "EndSession": session_service_pb2.EndSessionRequest(),
         "GetServerTime": session_service_pb2.GetServerTimeRequest(),
+        "CheckSignature": session_service_pb2.CheckSignatureRequest(
+            api_key=things.key_id,
+            timestamp=str(things.now_ns // 10**6),
+            nonce="0123456789abcdef",
+            signature=base64url(bytes(64)),
+            method="POST",
+            path="/v1/orders",
+            body=b"{}",
+            recv_window="5000",
+        ),
+        "GetTokenKeys": session_service_pb2.GetTokenKeysRequest(),
     }
     admin = {
         "CreateAccount": admin_service_pb2.CreateAccountRequest(

@@ -172,6 +172,20 @@ class Trader:
         """Place an order."""
         return await self(self.stubs.orders.PlaceOrder, request)
 
+    async def place_many(
+        self, *requests: order_service_pb2.PlaceOrderRequest, account: str = ""
+    ) -> order_service_pb2.PlaceOrdersResponse:
+        """Place orders in one call."""
+        request = order_service_pb2.PlaceOrdersRequest(orders=requests, account=account)
+        return await self(self.stubs.orders.PlaceOrders, request)
+
+    async def cancel_many(
+        self, *requests: order_service_pb2.CancelOrderRequest, account: str = ""
+    ) -> order_service_pb2.CancelOrdersResponse:
+        """Cancel orders in one call."""
+        request = order_service_pb2.CancelOrdersRequest(cancels=requests, account=account)
+        return await self(self.stubs.orders.CancelOrders, request)
+
     async def amend(
         self, request: order_service_pb2.AmendOrderRequest
     ) -> order_service_pb2.AmendOrderResponse:

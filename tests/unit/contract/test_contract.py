@@ -35,7 +35,8 @@ STREAM_RESPONSES = (
     market_data_service_pb2.StreamMarketDataResponse,
 )
 ALL = list(methods().values())
-RESERVE_METHODS = {"CancelOrder", "CancelAllOrders", "RevokeKey"}
+OUTCOMES = ("refused", "rejected", "unknown", "order_event", "stream_closed")
+RESERVE_METHODS = {"CancelOrder", "CancelOrders", "CancelAllOrders", "RevokeKey"}
 
 
 def messages(files: tuple[FileDescriptor, ...]) -> list[Descriptor]:
@@ -77,6 +78,8 @@ def test_public_methods_are_these_and_no_others() -> None:
     assert public == {method.name for method in market.methods} | {
         "CreateSession",
         "GetServerTime",
+        "CheckSignature",
+        "GetTokenKeys",
     }
 
 
@@ -163,7 +166,7 @@ def test_fix_values_of_an_enum_are_unique() -> None:
 
 def test_every_reason_says_what_it_is_about_and_errors_have_a_code_and_advice() -> None:
     for entry in reasons().values():
-        assert entry.outcome in ("refused", "rejected", "order_event", "stream_closed")
+        assert entry.outcome in OUTCOMES, entry
         is_error = entry.outcome != "order_event"
         assert bool(entry.code) == is_error, entry
         assert bool(entry.advice) == is_error, entry
