@@ -48,7 +48,7 @@ class _Edge:
         request = Request(scope, receive)
         try:
             response = await self._respond(request)
-        except Exception:  # the outermost loop of a request
+        except Exception:  # noqa: BLE001 - the outermost loop of a request
             self._log.exception("%s %s failed", request.method, request.url.path)
             response = answer(request, refusal("INTERNAL", "the page could not be made"))
         await response(scope, receive, send)

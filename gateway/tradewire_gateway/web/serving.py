@@ -18,12 +18,15 @@ _DRAIN_S = 1
 
 
 @contextlib.asynccontextmanager
-async def serve_web(options: WebOptions) -> AsyncIterator[str]:
+async def serve_web(
+    options: WebOptions, *, listener: socket.socket | None = None
+) -> AsyncIterator[str]:
     """Serve while the context lasts; yields the address, `host:port`.
 
+    A listener that is given is used in place of the host and port, and closed at the end.
     Raises OSError when the port cannot be opened.
     """
-    with contextlib.closing(_listen(options.host, options.port)) as listener:
+    with contextlib.closing(listener or _listen(options.host, options.port)) as listener:
         server = _Server(
             uvicorn.Config(
                 make_app(options),
