@@ -15,6 +15,8 @@ from tradewire.v1 import (
     session_service_pb2,
 )
 
+from tradewire_contract.catalogue import reasons
+
 SERVICE_FILES: tuple[FileDescriptor, ...] = (
     order_service_pb2.DESCRIPTOR,
     execution_service_pb2.DESCRIPTOR,
@@ -56,6 +58,8 @@ class Method(NamedTuple):
     request: Descriptor
     response: Descriptor
     deprecation: Deprecation | None = None
+    # Names of the reasons that this method gives, beside those that any call may get.
+    reasons: tuple[str, ...] = ()
 
 
 @cache
@@ -81,6 +85,9 @@ def read_method(service: str, method: MethodDescriptor) -> Method:
     rule = method.GetOptions().Extensions[options_pb2.method]
     if rule.scope == options_pb2.SCOPE_UNSPECIFIED or not rule.HasField("weight"):
         raise ContractError(f"{service}.{method.name} has no scope or no weight")
+    unknown = set(rule.reasons) - {entry.name for entry in reasons().values()}
+    if unknown:
+        raise ContractError(f"{service}.{method.name} names reasons that are none: {unknown}")
     return Method(
         path=f"/{service}/{method.name}",
         service=service,
@@ -97,6 +104,7 @@ def read_method(service: str, method: MethodDescriptor) -> Method:
         request=method.input_type,
         response=method.output_type,
         deprecation=_deprecation(rule.deprecation) if rule.HasField("deprecation") else None,
+        reasons=tuple(rule.reasons),
     )
 
 

@@ -30,9 +30,22 @@ class Route(NamedTuple):
     @property
     def query_fields(self) -> tuple[FieldDescriptor, ...]:
         """The fields of the request that are taken from the query."""
-        if self.has_body:
-            return ()
-        return tuple(f for f in self.method.request.fields if f.name not in self.variables)
+        return () if self.has_body else self._fields_beside_path()
+
+    @property
+    def body_fields(self) -> tuple[FieldDescriptor, ...]:
+        """The fields of the request that are taken from the body."""
+        return self._fields_beside_path() if self.has_body else ()
+
+    def _fields_beside_path(self) -> tuple[FieldDescriptor, ...]:
+        """Return what the path does not decide: a variable also excludes the rest of its oneof."""
+        fields = self.method.request.fields_by_name
+        decided = {fields[name].containing_oneof for name in self.variables} - {None}
+        return tuple(
+            field
+            for field in self.method.request.fields
+            if field.name not in self.variables and field.containing_oneof not in decided
+        )
 
 
 class Match(NamedTuple):

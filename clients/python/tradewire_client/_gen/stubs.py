@@ -50,7 +50,7 @@ class OrderServiceStub:
             request_serializer=v1.PlaceOrdersRequest.SerializeToString,
             response_deserializer=v1.PlaceOrdersResponse.FromString,
         )
-        """PlaceOrders places several orders in one durable step. Each is checked, refused, rejected or placed by itself, in their order, and the call succeeds whatever became of them: look at each result. It costs what its orders cost."""
+        """PlaceOrders places several orders with one answer, which comes when all of them are durable. Each is checked, refused, rejected or placed by itself, in their order, and the call succeeds whatever became of them: look at each result. It costs its own weight and what its orders cost."""
         self.cancel_orders: grpc.aio.UnaryUnaryMultiCallable[
             v1.CancelOrdersRequest, v1.CancelOrdersResponse
         ] = channel.unary_unary(
@@ -58,7 +58,7 @@ class OrderServiceStub:
             request_serializer=v1.CancelOrdersRequest.SerializeToString,
             response_deserializer=v1.CancelOrdersResponse.FromString,
         )
-        """CancelOrders cancels several orders in one durable step, each by itself, as PlaceOrders places them."""
+        """CancelOrders cancels several orders with one answer, each by itself, as PlaceOrders places them."""
         self.get_order: grpc.aio.UnaryUnaryMultiCallable[
             v1.GetOrderRequest, v1.GetOrderResponse
         ] = channel.unary_unary(

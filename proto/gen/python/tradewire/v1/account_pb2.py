@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tradewire.v1 import options_pb2 as tradewire_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atradewire/v1/account.proto\x12\x0ctradewire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atradewire/v1/options.proto\"\xbb\x01\n\x07\x41\x63\x63ount\x12\x17\n\x07\x61\x63\x63ount\x18\x01 \x01(\tB\x06\x92\xb5\x18\x02\x08\x01\x12\x16\n\x0emaker_fee_rate\x18\x02 \x01(\t\x12\x16\n\x0etaker_fee_rate\x18\x03 \x01(\t\x12\x18\n\x10open_order_limit\x18\x04 \x01(\x05\x12\x18\n\x10open_order_count\x18\x05 \x01(\x05\x12\x18\n\x10trading_disabled\x18\x06 \x01(\x08\x12\x19\n\x11rate_limit_exempt\x18\x07 \x01(\x08\"P\n\x07\x42\x61lance\x12\x15\n\x05\x61sset\x18\x01 \x01(\tB\x06\x92\xb5\x18\x02\x08\x0f\x12\r\n\x05total\x18\x02 \x01(\t\x12\x11\n\tavailable\x18\x03 \x01(\t\x12\x0c\n\x04held\x18\x04 \x01(\t\"\x8d\x01\n\x08Position\x12\x16\n\x06symbol\x18\x01 \x01(\tB\x06\x92\xb5\x18\x02\x08\x37\x12\x10\n\x08quantity\x18\x02 \x01(\t\x12\x1b\n\x13\x61verage_entry_price\x18\x03 \x01(\t\x12\x14\n\x0crealized_pnl\x18\x04 \x01(\t\x12\x16\n\x0eunrealized_pnl\x18\x05 \x01(\t\x12\x0c\n\x04\x66\x65\x65s\x18\x06 \x01(\t\"<\n\x0cLedgerChange\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\t\"\xff\x01\n\x0bLedgerEntry\x12\x17\n\x0fledger_sequence\x18\x01 \x01(\x03\x12+\n\x04type\x18\x02 \x01(\x0e\x32\x1d.tradewire.v1.LedgerEntryType\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x63hanges\x18\x04 \x03(\x0b\x32\x1a.tradewire.v1.LedgerChange\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0e\n\x06symbol\x18\x06 \x01(\t\x12\x10\n\x08trade_id\x18\x07 \x01(\x03\x12\x10\n\x08order_id\x18\x08 \x01(\t\x12\x0b\n\x03\x66\x65\x65\x18\t \x01(\t\"9\n\x0bLedgerBatch\x12*\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x19.tradewire.v1.LedgerEntry*\x92\x01\n\x0fLedgerEntryType\x12!\n\x1dLEDGER_ENTRY_TYPE_UNSPECIFIED\x10\x00\x12\x1d\n\x19LEDGER_ENTRY_TYPE_DEPOSIT\x10\x01\x12 \n\x1cLEDGER_ENTRY_TYPE_WITHDRAWAL\x10\x02\x12\x1b\n\x17LEDGER_ENTRY_TYPE_TRADE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atradewire/v1/account.proto\x12\x0ctradewire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atradewire/v1/options.proto\"\xe6\x01\n\x07\x41\x63\x63ount\x12\x17\n\x07\x61\x63\x63ount\x18\x01 \x01(\tB\x06\x92\xb5\x18\x02\x08\x01\x12#\n\x0emaker_fee_rate\x18\x02 \x01(\tB\x0b\x9a\xb5\x18\x07\"0.001\"\x12#\n\x0etaker_fee_rate\x18\x03 \x01(\tB\x0b\x9a\xb5\x18\x07\"0.002\"\x12\"\n\x10open_order_limit\x18\x04 \x01(\x05\x42\x08\x9a\xb5\x18\x04\x31\x30\x30\x30\x12\x1f\n\x10open_order_count\x18\x05 \x01(\x05\x42\x05\x9a\xb5\x18\x01\x31\x12\x18\n\x10trading_disabled\x18\x06 \x01(\x08\x12\x19\n\x11rate_limit_exempt\x18\x07 \x01(\x08\"\x83\x01\n\x07\x42\x61lance\x12\x1e\n\x05\x61sset\x18\x01 \x01(\tB\x0f\x92\xb5\x18\x02\x08\x0f\x9a\xb5\x18\x05\"USD\"\x12\x1b\n\x05total\x18\x02 \x01(\tB\x0c\x9a\xb5\x18\x08\"100000\"\x12 \n\tavailable\x18\x03 \x01(\tB\r\x9a\xb5\x18\t\"99399.4\"\x12\x19\n\x04held\x18\x04 \x01(\tB\x0b\x9a\xb5\x18\x07\"600.6\"\"\xc9\x01\n\x08Position\x12\x16\n\x06symbol\x18\x01 \x01(\tB\x06\x92\xb5\x18\x02\x08\x37\x12\x1b\n\x08quantity\x18\x02 \x01(\tB\t\x9a\xb5\x18\x05\"0.5\"\x12(\n\x13\x61verage_entry_price\x18\x03 \x01(\tB\x0b\x9a\xb5\x18\x07\"59800\"\x12 \n\x0crealized_pnl\x18\x04 \x01(\tB\n\x9a\xb5\x18\x06\"12.5\"\x12\"\n\x0eunrealized_pnl\x18\x05 \x01(\tB\n\x9a\xb5\x18\x06\"-3.1\"\x12\x18\n\x04\x66\x65\x65s\x18\x06 \x01(\tB\n\x9a\xb5\x18\x06\"29.9\"\"<\n\x0cLedgerChange\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\t\"\xcb\x03\n\x0bLedgerEntry\x12 \n\x0fledger_sequence\x18\x01 \x01(\x03\x42\x07\x9a\xb5\x18\x03\"7\"\x12J\n\x04type\x18\x02 \x01(\x0e\x32\x1d.tradewire.v1.LedgerEntryTypeB\x1d\x9a\xb5\x18\x19\"LEDGER_ENTRY_TYPE_TRADE\"\x12K\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB!\x9a\xb5\x18\x1d\"2026-11-22T10:15:30.123456Z\"\x12\xa0\x01\n\x07\x63hanges\x18\x04 \x03(\x0b\x32\x1a.tradewire.v1.LedgerChangeBs\x9a\xb5\x18o[{\"asset\": \"BTC\", \"amount\": \"0.01\", \"total\": \"0.51\"}, {\"asset\": \"USD\", \"amount\": \"-600.6\", \"total\": \"99399.4\"}]\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0e\n\x06symbol\x18\x06 \x01(\t\x12\x10\n\x08trade_id\x18\x07 \x01(\x03\x12\x10\n\x08order_id\x18\x08 \x01(\t\x12\x16\n\x03\x66\x65\x65\x18\t \x01(\tB\t\x9a\xb5\x18\x05\"0.6\"\"9\n\x0bLedgerBatch\x12*\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x19.tradewire.v1.LedgerEntry*\x92\x01\n\x0fLedgerEntryType\x12!\n\x1dLEDGER_ENTRY_TYPE_UNSPECIFIED\x10\x00\x12\x1d\n\x19LEDGER_ENTRY_TYPE_DEPOSIT\x10\x01\x12 \n\x1cLEDGER_ENTRY_TYPE_WITHDRAWAL\x10\x02\x12\x1b\n\x17LEDGER_ENTRY_TYPE_TRADE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,22 +35,56 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ACCOUNT'].fields_by_name['account']._loaded_options = None
   _globals['_ACCOUNT'].fields_by_name['account']._serialized_options = b'\222\265\030\002\010\001'
+  _globals['_ACCOUNT'].fields_by_name['maker_fee_rate']._loaded_options = None
+  _globals['_ACCOUNT'].fields_by_name['maker_fee_rate']._serialized_options = b'\232\265\030\007\"0.001\"'
+  _globals['_ACCOUNT'].fields_by_name['taker_fee_rate']._loaded_options = None
+  _globals['_ACCOUNT'].fields_by_name['taker_fee_rate']._serialized_options = b'\232\265\030\007\"0.002\"'
+  _globals['_ACCOUNT'].fields_by_name['open_order_limit']._loaded_options = None
+  _globals['_ACCOUNT'].fields_by_name['open_order_limit']._serialized_options = b'\232\265\030\0041000'
+  _globals['_ACCOUNT'].fields_by_name['open_order_count']._loaded_options = None
+  _globals['_ACCOUNT'].fields_by_name['open_order_count']._serialized_options = b'\232\265\030\0011'
   _globals['_BALANCE'].fields_by_name['asset']._loaded_options = None
-  _globals['_BALANCE'].fields_by_name['asset']._serialized_options = b'\222\265\030\002\010\017'
+  _globals['_BALANCE'].fields_by_name['asset']._serialized_options = b'\222\265\030\002\010\017\232\265\030\005\"USD\"'
+  _globals['_BALANCE'].fields_by_name['total']._loaded_options = None
+  _globals['_BALANCE'].fields_by_name['total']._serialized_options = b'\232\265\030\010\"100000\"'
+  _globals['_BALANCE'].fields_by_name['available']._loaded_options = None
+  _globals['_BALANCE'].fields_by_name['available']._serialized_options = b'\232\265\030\t\"99399.4\"'
+  _globals['_BALANCE'].fields_by_name['held']._loaded_options = None
+  _globals['_BALANCE'].fields_by_name['held']._serialized_options = b'\232\265\030\007\"600.6\"'
   _globals['_POSITION'].fields_by_name['symbol']._loaded_options = None
   _globals['_POSITION'].fields_by_name['symbol']._serialized_options = b'\222\265\030\002\0107'
-  _globals['_LEDGERENTRYTYPE']._serialized_start=901
-  _globals['_LEDGERENTRYTYPE']._serialized_end=1047
+  _globals['_POSITION'].fields_by_name['quantity']._loaded_options = None
+  _globals['_POSITION'].fields_by_name['quantity']._serialized_options = b'\232\265\030\005\"0.5\"'
+  _globals['_POSITION'].fields_by_name['average_entry_price']._loaded_options = None
+  _globals['_POSITION'].fields_by_name['average_entry_price']._serialized_options = b'\232\265\030\007\"59800\"'
+  _globals['_POSITION'].fields_by_name['realized_pnl']._loaded_options = None
+  _globals['_POSITION'].fields_by_name['realized_pnl']._serialized_options = b'\232\265\030\006\"12.5\"'
+  _globals['_POSITION'].fields_by_name['unrealized_pnl']._loaded_options = None
+  _globals['_POSITION'].fields_by_name['unrealized_pnl']._serialized_options = b'\232\265\030\006\"-3.1\"'
+  _globals['_POSITION'].fields_by_name['fees']._loaded_options = None
+  _globals['_POSITION'].fields_by_name['fees']._serialized_options = b'\232\265\030\006\"29.9\"'
+  _globals['_LEDGERENTRY'].fields_by_name['ledger_sequence']._loaded_options = None
+  _globals['_LEDGERENTRY'].fields_by_name['ledger_sequence']._serialized_options = b'\232\265\030\003\"7\"'
+  _globals['_LEDGERENTRY'].fields_by_name['type']._loaded_options = None
+  _globals['_LEDGERENTRY'].fields_by_name['type']._serialized_options = b'\232\265\030\031\"LEDGER_ENTRY_TYPE_TRADE\"'
+  _globals['_LEDGERENTRY'].fields_by_name['time']._loaded_options = None
+  _globals['_LEDGERENTRY'].fields_by_name['time']._serialized_options = b'\232\265\030\035\"2026-11-22T10:15:30.123456Z\"'
+  _globals['_LEDGERENTRY'].fields_by_name['changes']._loaded_options = None
+  _globals['_LEDGERENTRY'].fields_by_name['changes']._serialized_options = b'\232\265\030o[{\"asset\": \"BTC\", \"amount\": \"0.01\", \"total\": \"0.51\"}, {\"asset\": \"USD\", \"amount\": \"-600.6\", \"total\": \"99399.4\"}]'
+  _globals['_LEDGERENTRY'].fields_by_name['fee']._loaded_options = None
+  _globals['_LEDGERENTRY'].fields_by_name['fee']._serialized_options = b'\232\265\030\005\"0.6\"'
+  _globals['_LEDGERENTRYTYPE']._serialized_start=1260
+  _globals['_LEDGERENTRYTYPE']._serialized_end=1406
   _globals['_ACCOUNT']._serialized_start=106
-  _globals['_ACCOUNT']._serialized_end=293
-  _globals['_BALANCE']._serialized_start=295
-  _globals['_BALANCE']._serialized_end=375
-  _globals['_POSITION']._serialized_start=378
-  _globals['_POSITION']._serialized_end=519
-  _globals['_LEDGERCHANGE']._serialized_start=521
-  _globals['_LEDGERCHANGE']._serialized_end=581
-  _globals['_LEDGERENTRY']._serialized_start=584
-  _globals['_LEDGERENTRY']._serialized_end=839
-  _globals['_LEDGERBATCH']._serialized_start=841
-  _globals['_LEDGERBATCH']._serialized_end=898
+  _globals['_ACCOUNT']._serialized_end=336
+  _globals['_BALANCE']._serialized_start=339
+  _globals['_BALANCE']._serialized_end=470
+  _globals['_POSITION']._serialized_start=473
+  _globals['_POSITION']._serialized_end=674
+  _globals['_LEDGERCHANGE']._serialized_start=676
+  _globals['_LEDGERCHANGE']._serialized_end=736
+  _globals['_LEDGERENTRY']._serialized_start=739
+  _globals['_LEDGERENTRY']._serialized_end=1198
+  _globals['_LEDGERBATCH']._serialized_start=1200
+  _globals['_LEDGERBATCH']._serialized_end=1257
 # @@protoc_insertion_point(module_scope)

@@ -30,7 +30,7 @@ from tradewire.v1 import order_service_pb2 as tradewire_dot_v1_dot_order__servic
 from tradewire.v1 import stream_pb2 as tradewire_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$tradewire/v1/execution_service.proto\x12\x0ctradewire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1atradewire/v1/options.proto\x1a\x18tradewire/v1/order.proto\x1a tradewire/v1/order_service.proto\x1a\x19tradewire/v1/stream.proto\"\x90\x01\n\x15ListExecutionsRequest\x12\x1f\n\x0e\x61\x66ter_sequence\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x37\n\x07\x61\x63\x63ount\x18\x03 \x01(\tB&\xbaH\x1dr\x18\x32\x16^[A-Za-z0-9_.-]{1,32}$\xd8\x01\x01\x92\xb5\x18\x02\x08\x01\"q\n\x16ListExecutionsResponse\x12+\n\nexecutions\x18\x01 \x03(\x0b\x32\x17.tradewire.v1.Execution\x12\x16\n\x0e\x61s_of_sequence\x18\x02 \x01(\x03\x12\x12\n\njournal_id\x18\x03 \x01(\t\"\x9d\x01\n\x17StreamExecutionsRequest\x12$\n\x0e\x61\x66ter_sequence\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x12\x10\n\x08snapshot\x18\x02 \x01(\x08\x12\x37\n\x07\x61\x63\x63ount\x18\x03 \x01(\tB&\xbaH\x1dr\x18\x32\x16^[A-Za-z0-9_.-]{1,32}$\xd8\x01\x01\x92\xb5\x18\x02\x08\x01\x42\x11\n\x0f_after_sequence\"\x8a\x02\n\x18StreamExecutionsResponse\x12-\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1c.tradewire.v1.ExecutionBatchH\x00\x12\x31\n\x08snapshot\x18\x02 \x01(\x0b\x32\x1d.tradewire.v1.AccountSnapshotH\x00\x12+\n\tcaught_up\x18\x03 \x01(\x0b\x32\x16.tradewire.v1.CaughtUpH\x00\x12,\n\theartbeat\x18\x04 \x01(\x0b\x32\x17.tradewire.v1.HeartbeatH\x00\x12(\n\x07\x63losing\x18\x05 \x01(\x0b\x32\x15.tradewire.v1.ClosingH\x00\x42\x07\n\x05\x65vent2\xc5\x02\n\x10\x45xecutionService\x12\x8e\x01\n\x0eListExecutions\x12#.tradewire.v1.ListExecutionsRequest\x1a$.tradewire.v1.ListExecutionsResponse\"1\x8a\xb5\x18\x17\x08\x02\x10\x05\x18\x01*\x0f\x65xecutions.list\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/executions\x12\x9f\x01\n\x10StreamExecutions\x12%.tradewire.v1.StreamExecutionsRequest\x1a&.tradewire.v1.StreamExecutionsResponse\":\x8a\xb5\x18\x19\x08\x02\x10\x05\x18\x01*\x11\x65xecutions.stream\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/executions:stream0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$tradewire/v1/execution_service.proto\x12\x0ctradewire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1atradewire/v1/options.proto\x1a\x18tradewire/v1/order.proto\x1a tradewire/v1/order_service.proto\x1a\x19tradewire/v1/stream.proto\"\x90\x01\n\x15ListExecutionsRequest\x12\x1f\n\x0e\x61\x66ter_sequence\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x37\n\x07\x61\x63\x63ount\x18\x03 \x01(\tB&\xbaH\x1dr\x18\x32\x16^[A-Za-z0-9_.-]{1,32}$\xd8\x01\x01\x92\xb5\x18\x02\x08\x01\"q\n\x16ListExecutionsResponse\x12+\n\nexecutions\x18\x01 \x03(\x0b\x32\x17.tradewire.v1.Execution\x12\x16\n\x0e\x61s_of_sequence\x18\x02 \x01(\x03\x12\x12\n\njournal_id\x18\x03 \x01(\t\"\xa4\x01\n\x17StreamExecutionsRequest\x12+\n\x0e\x61\x66ter_sequence\x18\x01 \x01(\x03\x42\x0e\xbaH\x04\"\x02(\x00\x9a\xb5\x18\x03\"0\"H\x00\x88\x01\x01\x12\x10\n\x08snapshot\x18\x02 \x01(\x08\x12\x37\n\x07\x61\x63\x63ount\x18\x03 \x01(\tB&\xbaH\x1dr\x18\x32\x16^[A-Za-z0-9_.-]{1,32}$\xd8\x01\x01\x92\xb5\x18\x02\x08\x01\x42\x11\n\x0f_after_sequence\"\x8a\x02\n\x18StreamExecutionsResponse\x12-\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1c.tradewire.v1.ExecutionBatchH\x00\x12\x31\n\x08snapshot\x18\x02 \x01(\x0b\x32\x1d.tradewire.v1.AccountSnapshotH\x00\x12+\n\tcaught_up\x18\x03 \x01(\x0b\x32\x16.tradewire.v1.CaughtUpH\x00\x12,\n\theartbeat\x18\x04 \x01(\x0b\x32\x17.tradewire.v1.HeartbeatH\x00\x12(\n\x07\x63losing\x18\x05 \x01(\x0b\x32\x15.tradewire.v1.ClosingH\x00\x42\x07\n\x05\x65vent2\xb9\x03\n\x10\x45xecutionService\x12\xb8\x01\n\x0eListExecutions\x12#.tradewire.v1.ListExecutionsRequest\x1a$.tradewire.v1.ListExecutionsResponse\"[\x8a\xb5\x18\x41\x08\x02\x10\x05\x18\x01*\x0f\x65xecutions.listJ\x11\x41\x43\x43OUNT_NOT_FOUNDJ\x15SEQUENCE_OUT_OF_RANGE\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/executions\x12\xe9\x01\n\x10StreamExecutions\x12%.tradewire.v1.StreamExecutionsRequest\x1a&.tradewire.v1.StreamExecutionsResponse\"\x83\x01\x8a\xb5\x18\x62\x08\x02\x10\x05\x18\x01*\x11\x65xecutions.streamJ\x11\x41\x43\x43OUNT_NOT_FOUNDJ\x15SEQUENCE_OUT_OF_RANGEJ\x0f\x46IELDS_CONFLICTJ\x0cSTREAM_LIMIT\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/executions:stream0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,21 +44,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTEXECUTIONSREQUEST'].fields_by_name['account']._loaded_options = None
   _globals['_LISTEXECUTIONSREQUEST'].fields_by_name['account']._serialized_options = b'\272H\035r\0302\026^[A-Za-z0-9_.-]{1,32}$\330\001\001\222\265\030\002\010\001'
   _globals['_STREAMEXECUTIONSREQUEST'].fields_by_name['after_sequence']._loaded_options = None
-  _globals['_STREAMEXECUTIONSREQUEST'].fields_by_name['after_sequence']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_STREAMEXECUTIONSREQUEST'].fields_by_name['after_sequence']._serialized_options = b'\272H\004\"\002(\000\232\265\030\003\"0\"'
   _globals['_STREAMEXECUTIONSREQUEST'].fields_by_name['account']._loaded_options = None
   _globals['_STREAMEXECUTIONSREQUEST'].fields_by_name['account']._serialized_options = b'\272H\035r\0302\026^[A-Za-z0-9_.-]{1,32}$\330\001\001\222\265\030\002\010\001'
   _globals['_EXECUTIONSERVICE'].methods_by_name['ListExecutions']._loaded_options = None
-  _globals['_EXECUTIONSERVICE'].methods_by_name['ListExecutions']._serialized_options = b'\212\265\030\027\010\002\020\005\030\001*\017executions.list\202\323\344\223\002\020\022\016/v1/executions'
+  _globals['_EXECUTIONSERVICE'].methods_by_name['ListExecutions']._serialized_options = b'\212\265\030A\010\002\020\005\030\001*\017executions.listJ\021ACCOUNT_NOT_FOUNDJ\025SEQUENCE_OUT_OF_RANGE\202\323\344\223\002\020\022\016/v1/executions'
   _globals['_EXECUTIONSERVICE'].methods_by_name['StreamExecutions']._loaded_options = None
-  _globals['_EXECUTIONSERVICE'].methods_by_name['StreamExecutions']._serialized_options = b'\212\265\030\031\010\002\020\005\030\001*\021executions.stream\202\323\344\223\002\027\022\025/v1/executions:stream'
+  _globals['_EXECUTIONSERVICE'].methods_by_name['StreamExecutions']._serialized_options = b'\212\265\030b\010\002\020\005\030\001*\021executions.streamJ\021ACCOUNT_NOT_FOUNDJ\025SEQUENCE_OUT_OF_RANGEJ\017FIELDS_CONFLICTJ\014STREAM_LIMIT\202\323\344\223\002\027\022\025/v1/executions:stream'
   _globals['_LISTEXECUTIONSREQUEST']._serialized_start=229
   _globals['_LISTEXECUTIONSREQUEST']._serialized_end=373
   _globals['_LISTEXECUTIONSRESPONSE']._serialized_start=375
   _globals['_LISTEXECUTIONSRESPONSE']._serialized_end=488
   _globals['_STREAMEXECUTIONSREQUEST']._serialized_start=491
-  _globals['_STREAMEXECUTIONSREQUEST']._serialized_end=648
-  _globals['_STREAMEXECUTIONSRESPONSE']._serialized_start=651
-  _globals['_STREAMEXECUTIONSRESPONSE']._serialized_end=917
-  _globals['_EXECUTIONSERVICE']._serialized_start=920
-  _globals['_EXECUTIONSERVICE']._serialized_end=1245
+  _globals['_STREAMEXECUTIONSREQUEST']._serialized_end=655
+  _globals['_STREAMEXECUTIONSRESPONSE']._serialized_start=658
+  _globals['_STREAMEXECUTIONSRESPONSE']._serialized_end=924
+  _globals['_EXECUTIONSERVICE']._serialized_start=927
+  _globals['_EXECUTIONSERVICE']._serialized_end=1368
 # @@protoc_insertion_point(module_scope)

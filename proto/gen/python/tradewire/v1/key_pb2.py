@@ -26,15 +26,27 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tradewire.v1 import options_pb2 as tradewire_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16tradewire/v1/key.proto\x12\x0ctradewire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atradewire/v1/options.proto\"\xc7\x02\n\x06\x41piKey\x12\x0f\n\x07\x61pi_key\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12-\n\talgorithm\x18\x03 \x01(\x0e\x32\x1a.tradewire.v1.KeyAlgorithm\x12\x12\n\npublic_key\x18\x04 \x01(\t\x12#\n\x06scopes\x18\x05 \x03(\x0e\x32\x13.tradewire.v1.Scope\x12\x11\n\taddresses\x18\x06 \x03(\t\x12\r\n\x05label\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp*g\n\x0cKeyAlgorithm\x12\x1d\n\x19KEY_ALGORITHM_UNSPECIFIED\x10\x00\x12\x19\n\x15KEY_ALGORITHM_ED25519\x10\x01\x12\x1d\n\x19KEY_ALGORITHM_HMAC_SHA256\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16tradewire/v1/key.proto\x12\x0ctradewire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atradewire/v1/options.proto\"\xea\x03\n\x06\x41piKey\x12\'\n\x07\x61pi_key\x18\x01 \x01(\tB\x16\x9a\xb5\x18\x12\"Jb3yGZ0pTq6Lr2Wd\"\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12N\n\talgorithm\x18\x03 \x01(\x0e\x32\x1a.tradewire.v1.KeyAlgorithmB\x1f\x9a\xb5\x18\x1b\"KEY_ALGORITHM_HMAC_SHA256\"\x12\x12\n\npublic_key\x18\x04 \x01(\t\x12\x46\n\x06scopes\x18\x05 \x03(\x0e\x32\x13.tradewire.v1.ScopeB!\x9a\xb5\x18\x1d[\"SCOPE_READ\", \"SCOPE_TRADE\"]\x12\'\n\taddresses\x18\x06 \x03(\tB\x14\x9a\xb5\x18\x10[\"192.0.2.0/24\"]\x12\x1b\n\x05label\x18\x07 \x01(\tB\x0c\x9a\xb5\x18\x08\"laptop\"\x12R\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB!\x9a\xb5\x18\x1d\"2026-11-22T10:15:30.123456Z\"\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp*g\n\x0cKeyAlgorithm\x12\x1d\n\x19KEY_ALGORITHM_UNSPECIFIED\x10\x00\x12\x19\n\x15KEY_ALGORITHM_ED25519\x10\x01\x12\x1d\n\x19KEY_ALGORITHM_HMAC_SHA256\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tradewire.v1.key_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_KEYALGORITHM']._serialized_start=431
-  _globals['_KEYALGORITHM']._serialized_end=534
+  _globals['_APIKEY'].fields_by_name['api_key']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['api_key']._serialized_options = b'\232\265\030\022\"Jb3yGZ0pTq6Lr2Wd\"'
+  _globals['_APIKEY'].fields_by_name['algorithm']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['algorithm']._serialized_options = b'\232\265\030\033\"KEY_ALGORITHM_HMAC_SHA256\"'
+  _globals['_APIKEY'].fields_by_name['scopes']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['scopes']._serialized_options = b'\232\265\030\035[\"SCOPE_READ\", \"SCOPE_TRADE\"]'
+  _globals['_APIKEY'].fields_by_name['addresses']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['addresses']._serialized_options = b'\232\265\030\020[\"192.0.2.0/24\"]'
+  _globals['_APIKEY'].fields_by_name['label']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['label']._serialized_options = b'\232\265\030\010\"laptop\"'
+  _globals['_APIKEY'].fields_by_name['create_time']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['create_time']._serialized_options = b'\232\265\030\035\"2026-11-22T10:15:30.123456Z\"'
+  _globals['_KEYALGORITHM']._serialized_start=594
+  _globals['_KEYALGORITHM']._serialized_end=697
   _globals['_APIKEY']._serialized_start=102
-  _globals['_APIKEY']._serialized_end=429
+  _globals['_APIKEY']._serialized_end=592
 # @@protoc_insertion_point(module_scope)

@@ -29,7 +29,7 @@ from tradewire.v1 import key_pb2 as tradewire_dot_v1_dot_key__pb2
 from tradewire.v1 import options_pb2 as tradewire_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etradewire/v1/key_service.proto\x12\x0ctradewire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16tradewire/v1/key.proto\x1a\x1atradewire/v1/options.proto\"\x98\x02\n\x10\x43reateKeyRequest\x12\x37\n\talgorithm\x18\x01 \x01(\x0e\x32\x1a.tradewire.v1.KeyAlgorithmB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1b\n\npublic_key\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12>\n\x06scopes\x18\x03 \x03(\x0e\x32\x13.tradewire.v1.ScopeB\x19\xbaH\x16\x92\x01\x13\x10\x06\x18\x01\"\r\x82\x01\n\x10\x01\x18\x02\x18\x03\x18\x04\x18\x05\x12%\n\taddresses\x18\x04 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x10\x14\x18\x01\"\x06r\x04\x10\x01\x18@\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x05label\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18@\"F\n\x11\x43reateKeyResponse\x12!\n\x03key\x18\x01 \x01(\x0b\x32\x14.tradewire.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"N\n\x0fListKeysRequest\x12\x1d\n\tpage_size\x18\x14 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x15 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"O\n\x10ListKeysResponse\x12\"\n\x04keys\x18\x01 \x03(\x0b\x32\x14.tradewire.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"q\n\x10RotateKeyRequest\x12\x1a\n\x07\x61pi_key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1b\n\npublic_key\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12$\n\x0foverlap_seconds\x18\x03 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\x80\xf5$(\x00\"n\n\x11RotateKeyResponse\x12!\n\x03key\x18\x01 \x01(\x0b\x32\x14.tradewire.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\x12&\n\x08replaced\x18\x03 \x01(\x0b\x32\x14.tradewire.v1.ApiKey\".\n\x10RevokeKeyRequest\x12\x1a\n\x07\x61pi_key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"6\n\x11RevokeKeyResponse\x12!\n\x03key\x18\x01 \x01(\x0b\x32\x14.tradewire.v1.ApiKey2\x84\x04\n\nKeyService\x12v\n\tCreateKey\x12\x1e.tradewire.v1.CreateKeyRequest\x1a\x1f.tradewire.v1.CreateKeyResponse\"(\x8a\xb5\x18\x11\x08\x04\x10\n*\x0bkeys.create\x82\xd3\xe4\x93\x02\r\"\x08/v1/keys:\x01*\x12p\n\x08ListKeys\x12\x1d.tradewire.v1.ListKeysRequest\x1a\x1e.tradewire.v1.ListKeysResponse\"%\x8a\xb5\x18\x11\x08\x02\x10\x02\x18\x01*\tkeys.list\x82\xd3\xe4\x93\x02\n\x12\x08/v1/keys\x12\x87\x01\n\tRotateKey\x12\x1e.tradewire.v1.RotateKeyRequest\x1a\x1f.tradewire.v1.RotateKeyResponse\"9\x8a\xb5\x18\x11\x08\x04\x10\n*\x0bkeys.rotate\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/keys/{api_key}:rotate:\x01*\x12\x81\x01\n\tRevokeKey\x12\x1e.tradewire.v1.RevokeKeyRequest\x1a\x1f.tradewire.v1.RevokeKeyResponse\"3\x8a\xb5\x18\x15\x08\x04\x10\x01\x18\x01 \x01*\x0bkeys.revoke\x82\xd3\xe4\x93\x02\x14*\x12/v1/keys/{api_key}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etradewire/v1/key_service.proto\x12\x0ctradewire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16tradewire/v1/key.proto\x1a\x1atradewire/v1/options.proto\"\xe4\x02\n\x10\x43reateKeyRequest\x12V\n\talgorithm\x18\x01 \x01(\x0e\x32\x1a.tradewire.v1.KeyAlgorithmB\'\xbaH\x05\x82\x01\x02\x10\x01\x9a\xb5\x18\x1b\"KEY_ALGORITHM_HMAC_SHA256\"\x12\x1b\n\npublic_key\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12_\n\x06scopes\x18\x03 \x03(\x0e\x32\x13.tradewire.v1.ScopeB:\xbaH\x16\x92\x01\x13\x10\x06\x18\x01\"\r\x82\x01\n\x10\x01\x18\x02\x18\x03\x18\x04\x18\x05\x9a\xb5\x18\x1d[\"SCOPE_READ\", \"SCOPE_TRADE\"]\x12%\n\taddresses\x18\x04 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x10\x14\x18\x01\"\x06r\x04\x10\x01\x18@\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x05label\x18\x06 \x01(\tB\x13\xbaH\x04r\x02\x18@\x9a\xb5\x18\x08\"laptop\"\"}\n\x11\x43reateKeyResponse\x12!\n\x03key\x18\x01 \x01(\x0b\x32\x14.tradewire.v1.ApiKey\x12\x45\n\x06secret\x18\x02 \x01(\tB5\x9a\xb5\x18\x31\"tws_MA7RBC0f54M-2_KjtAd3r_gDZgcvFb05v-KFZ7n6u6M\"\"N\n\x0fListKeysRequest\x12\x1d\n\tpage_size\x18\x14 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x15 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"O\n\x10ListKeysResponse\x12\"\n\x04keys\x18\x01 \x03(\x0b\x32\x14.tradewire.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"y\n\x10RotateKeyRequest\x12\x1a\n\x07\x61pi_key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1b\n\npublic_key\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12,\n\x0foverlap_seconds\x18\x03 \x01(\x05\x42\x13\xbaH\x08\x1a\x06\x18\x80\xf5$(\x00\x9a\xb5\x18\x04\x33\x36\x30\x30\"\xa5\x01\n\x11RotateKeyResponse\x12!\n\x03key\x18\x01 \x01(\x0b\x32\x14.tradewire.v1.ApiKey\x12\x45\n\x06secret\x18\x02 \x01(\tB5\x9a\xb5\x18\x31\"tws_MA7RBC0f54M-2_KjtAd3r_gDZgcvFb05v-KFZ7n6u6M\"\x12&\n\x08replaced\x18\x03 \x01(\x0b\x32\x14.tradewire.v1.ApiKey\".\n\x10RevokeKeyRequest\x12\x1a\n\x07\x61pi_key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"6\n\x11RevokeKeyResponse\x12!\n\x03key\x18\x01 \x01(\x0b\x32\x14.tradewire.v1.ApiKey2\xe3\x04\n\nKeyService\x12\x96\x01\n\tCreateKey\x12\x1e.tradewire.v1.CreateKeyRequest\x1a\x1f.tradewire.v1.CreateKeyResponse\"H\x8a\xb5\x18\x31\x08\x04\x10\n*\x0bkeys.createJ\tKEY_LIMITJ\x13SCOPE_NOT_GRANTABLE\x82\xd3\xe4\x93\x02\r\"\x08/v1/keys:\x01*\x12p\n\x08ListKeys\x12\x1d.tradewire.v1.ListKeysRequest\x1a\x1e.tradewire.v1.ListKeysResponse\"%\x8a\xb5\x18\x11\x08\x02\x10\x02\x18\x01*\tkeys.list\x82\xd3\xe4\x93\x02\n\x12\x08/v1/keys\x12\xb6\x01\n\tRotateKey\x12\x1e.tradewire.v1.RotateKeyRequest\x1a\x1f.tradewire.v1.RotateKeyResponse\"h\x8a\xb5\x18@\x08\x04\x10\n*\x0bkeys.rotateJ\rKEY_NOT_FOUNDJ\tKEY_LIMITJ\x13SCOPE_NOT_GRANTABLE\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/keys/{api_key}:rotate:\x01*\x12\x90\x01\n\tRevokeKey\x12\x1e.tradewire.v1.RevokeKeyRequest\x1a\x1f.tradewire.v1.RevokeKeyResponse\"B\x8a\xb5\x18$\x08\x04\x10\x01\x18\x01 \x01*\x0bkeys.revokeJ\rKEY_NOT_FOUND\x82\xd3\xe4\x93\x02\x14*\x12/v1/keys/{api_key}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,15 +37,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tradewire.v1.key_service_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CREATEKEYREQUEST'].fields_by_name['algorithm']._loaded_options = None
-  _globals['_CREATEKEYREQUEST'].fields_by_name['algorithm']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_CREATEKEYREQUEST'].fields_by_name['algorithm']._serialized_options = b'\272H\005\202\001\002\020\001\232\265\030\033\"KEY_ALGORITHM_HMAC_SHA256\"'
   _globals['_CREATEKEYREQUEST'].fields_by_name['public_key']._loaded_options = None
   _globals['_CREATEKEYREQUEST'].fields_by_name['public_key']._serialized_options = b'\272H\004r\002\030@'
   _globals['_CREATEKEYREQUEST'].fields_by_name['scopes']._loaded_options = None
-  _globals['_CREATEKEYREQUEST'].fields_by_name['scopes']._serialized_options = b'\272H\026\222\001\023\020\006\030\001\"\r\202\001\n\020\001\030\002\030\003\030\004\030\005'
+  _globals['_CREATEKEYREQUEST'].fields_by_name['scopes']._serialized_options = b'\272H\026\222\001\023\020\006\030\001\"\r\202\001\n\020\001\030\002\030\003\030\004\030\005\232\265\030\035[\"SCOPE_READ\", \"SCOPE_TRADE\"]'
   _globals['_CREATEKEYREQUEST'].fields_by_name['addresses']._loaded_options = None
   _globals['_CREATEKEYREQUEST'].fields_by_name['addresses']._serialized_options = b'\272H\017\222\001\014\020\024\030\001\"\006r\004\020\001\030@'
   _globals['_CREATEKEYREQUEST'].fields_by_name['label']._loaded_options = None
-  _globals['_CREATEKEYREQUEST'].fields_by_name['label']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_CREATEKEYREQUEST'].fields_by_name['label']._serialized_options = b'\272H\004r\002\030@\232\265\030\010\"laptop\"'
+  _globals['_CREATEKEYRESPONSE'].fields_by_name['secret']._loaded_options = None
+  _globals['_CREATEKEYRESPONSE'].fields_by_name['secret']._serialized_options = b'\232\265\0301\"tws_MA7RBC0f54M-2_KjtAd3r_gDZgcvFb05v-KFZ7n6u6M\"'
   _globals['_LISTKEYSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTKEYSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
   _globals['_LISTKEYSREQUEST'].fields_by_name['page_token']._loaded_options = None
@@ -55,33 +57,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROTATEKEYREQUEST'].fields_by_name['public_key']._loaded_options = None
   _globals['_ROTATEKEYREQUEST'].fields_by_name['public_key']._serialized_options = b'\272H\004r\002\030@'
   _globals['_ROTATEKEYREQUEST'].fields_by_name['overlap_seconds']._loaded_options = None
-  _globals['_ROTATEKEYREQUEST'].fields_by_name['overlap_seconds']._serialized_options = b'\272H\010\032\006\030\200\365$(\000'
+  _globals['_ROTATEKEYREQUEST'].fields_by_name['overlap_seconds']._serialized_options = b'\272H\010\032\006\030\200\365$(\000\232\265\030\0043600'
+  _globals['_ROTATEKEYRESPONSE'].fields_by_name['secret']._loaded_options = None
+  _globals['_ROTATEKEYRESPONSE'].fields_by_name['secret']._serialized_options = b'\232\265\0301\"tws_MA7RBC0f54M-2_KjtAd3r_gDZgcvFb05v-KFZ7n6u6M\"'
   _globals['_REVOKEKEYREQUEST'].fields_by_name['api_key']._loaded_options = None
   _globals['_REVOKEKEYREQUEST'].fields_by_name['api_key']._serialized_options = b'\272H\006r\004\020\001\030@'
   _globals['_KEYSERVICE'].methods_by_name['CreateKey']._loaded_options = None
-  _globals['_KEYSERVICE'].methods_by_name['CreateKey']._serialized_options = b'\212\265\030\021\010\004\020\n*\013keys.create\202\323\344\223\002\r\"\010/v1/keys:\001*'
+  _globals['_KEYSERVICE'].methods_by_name['CreateKey']._serialized_options = b'\212\265\0301\010\004\020\n*\013keys.createJ\tKEY_LIMITJ\023SCOPE_NOT_GRANTABLE\202\323\344\223\002\r\"\010/v1/keys:\001*'
   _globals['_KEYSERVICE'].methods_by_name['ListKeys']._loaded_options = None
   _globals['_KEYSERVICE'].methods_by_name['ListKeys']._serialized_options = b'\212\265\030\021\010\002\020\002\030\001*\tkeys.list\202\323\344\223\002\n\022\010/v1/keys'
   _globals['_KEYSERVICE'].methods_by_name['RotateKey']._loaded_options = None
-  _globals['_KEYSERVICE'].methods_by_name['RotateKey']._serialized_options = b'\212\265\030\021\010\004\020\n*\013keys.rotate\202\323\344\223\002\036\"\031/v1/keys/{api_key}:rotate:\001*'
+  _globals['_KEYSERVICE'].methods_by_name['RotateKey']._serialized_options = b'\212\265\030@\010\004\020\n*\013keys.rotateJ\rKEY_NOT_FOUNDJ\tKEY_LIMITJ\023SCOPE_NOT_GRANTABLE\202\323\344\223\002\036\"\031/v1/keys/{api_key}:rotate:\001*'
   _globals['_KEYSERVICE'].methods_by_name['RevokeKey']._loaded_options = None
-  _globals['_KEYSERVICE'].methods_by_name['RevokeKey']._serialized_options = b'\212\265\030\025\010\004\020\001\030\001 \001*\013keys.revoke\202\323\344\223\002\024*\022/v1/keys/{api_key}'
+  _globals['_KEYSERVICE'].methods_by_name['RevokeKey']._serialized_options = b'\212\265\030$\010\004\020\001\030\001 \001*\013keys.revokeJ\rKEY_NOT_FOUND\202\323\344\223\002\024*\022/v1/keys/{api_key}'
   _globals['_CREATEKEYREQUEST']._serialized_start=193
-  _globals['_CREATEKEYREQUEST']._serialized_end=473
-  _globals['_CREATEKEYRESPONSE']._serialized_start=475
-  _globals['_CREATEKEYRESPONSE']._serialized_end=545
-  _globals['_LISTKEYSREQUEST']._serialized_start=547
-  _globals['_LISTKEYSREQUEST']._serialized_end=625
-  _globals['_LISTKEYSRESPONSE']._serialized_start=627
-  _globals['_LISTKEYSRESPONSE']._serialized_end=706
-  _globals['_ROTATEKEYREQUEST']._serialized_start=708
-  _globals['_ROTATEKEYREQUEST']._serialized_end=821
-  _globals['_ROTATEKEYRESPONSE']._serialized_start=823
-  _globals['_ROTATEKEYRESPONSE']._serialized_end=933
-  _globals['_REVOKEKEYREQUEST']._serialized_start=935
-  _globals['_REVOKEKEYREQUEST']._serialized_end=981
-  _globals['_REVOKEKEYRESPONSE']._serialized_start=983
-  _globals['_REVOKEKEYRESPONSE']._serialized_end=1037
-  _globals['_KEYSERVICE']._serialized_start=1040
-  _globals['_KEYSERVICE']._serialized_end=1556
+  _globals['_CREATEKEYREQUEST']._serialized_end=549
+  _globals['_CREATEKEYRESPONSE']._serialized_start=551
+  _globals['_CREATEKEYRESPONSE']._serialized_end=676
+  _globals['_LISTKEYSREQUEST']._serialized_start=678
+  _globals['_LISTKEYSREQUEST']._serialized_end=756
+  _globals['_LISTKEYSRESPONSE']._serialized_start=758
+  _globals['_LISTKEYSRESPONSE']._serialized_end=837
+  _globals['_ROTATEKEYREQUEST']._serialized_start=839
+  _globals['_ROTATEKEYREQUEST']._serialized_end=960
+  _globals['_ROTATEKEYRESPONSE']._serialized_start=963
+  _globals['_ROTATEKEYRESPONSE']._serialized_end=1128
+  _globals['_REVOKEKEYREQUEST']._serialized_start=1130
+  _globals['_REVOKEKEYREQUEST']._serialized_end=1176
+  _globals['_REVOKEKEYRESPONSE']._serialized_start=1178
+  _globals['_REVOKEKEYRESPONSE']._serialized_end=1232
+  _globals['_KEYSERVICE']._serialized_start=1235
+  _globals['_KEYSERVICE']._serialized_end=1846
 # @@protoc_insertion_point(module_scope)

@@ -185,6 +185,7 @@ class MethodRule(_message.Message):
     FIX_REQUEST_FIELD_NUMBER: _builtins.int
     FIX_REPLY_FIELD_NUMBER: _builtins.int
     DEPRECATION_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
     scope: Global___Scope.ValueType
     """Permission needed to call the method."""
     weight: _builtins.int
@@ -205,6 +206,10 @@ class MethodRule(_message.Message):
     def deprecation(self) -> Global___Deprecation:
         """Set when the method is on its way out."""
 
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Reasons with which this method refuses or rejects, beside those that any call may get; names without REASON_."""
+
     def __init__(
         self,
         *,
@@ -216,10 +221,11 @@ class MethodRule(_message.Message):
         fix_request: _builtins.str = ...,
         fix_reply: _abc.Iterable[_builtins.str] | None = ...,
         deprecation: Global___Deprecation | None = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "deprecation", b"deprecation", "weight", b"weight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "deprecation", b"deprecation", "fix_reply", b"fix_reply", "fix_request", b"fix_request", "idempotent", b"idempotent", "json_rpc", b"json_rpc", "reduces_risk", b"reduces_risk", "scope", b"scope", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "deprecation", b"deprecation", "fix_reply", b"fix_reply", "fix_request", b"fix_request", "idempotent", b"idempotent", "json_rpc", b"json_rpc", "reasons", b"reasons", "reduces_risk", b"reduces_risk", "scope", b"scope", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
     _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
@@ -350,7 +356,9 @@ method: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions,
 fix: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___FixRule]
 """FIX tag of a field."""
 example: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.str]
-"""An example of a field's value as JSON, for documents, e.g. `"BTC-USD"`."""
+"""An example of a field's value as JSON, for documents, e.g. `"BTC-USD"`. A field without one takes that of the field of
+the same name and type in the shared messages, if there is just one.
+"""
 fix_value: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, Global___FixValueRule]
 """FIX value of an enum value."""
 reason: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, Global___ReasonRule]

@@ -124,15 +124,16 @@ class OrderServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PlaceOrders(self, request, context):
-        """PlaceOrders places several orders in one durable step. Each is checked, refused, rejected or placed by itself, in
-        their order, and the call succeeds whatever became of them: look at each result. It costs what its orders cost.
+        """PlaceOrders places several orders with one answer, which comes when all of them are durable. Each is checked, refused,
+        rejected or placed by itself, in their order, and the call succeeds whatever became of them: look at each result. It
+        costs its own weight and what its orders cost.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelOrders(self, request, context):
-        """CancelOrders cancels several orders in one durable step, each by itself, as PlaceOrders places them.
+        """CancelOrders cancels several orders with one answer, each by itself, as PlaceOrders places them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -32,11 +32,12 @@ class OrderServiceStub:
     CancelAllOrders: _aio.UnaryUnaryMultiCallable[_order_service_pb2.CancelAllOrdersRequest, _order_service_pb2.CancelAllOrdersResponse]
     """CancelAllOrders cancels the account's working orders, all of them or those of one instrument or side."""
     PlaceOrders: _aio.UnaryUnaryMultiCallable[_order_service_pb2.PlaceOrdersRequest, _order_service_pb2.PlaceOrdersResponse]
-    """PlaceOrders places several orders in one durable step. Each is checked, refused, rejected or placed by itself, in
-    their order, and the call succeeds whatever became of them: look at each result. It costs what its orders cost.
+    """PlaceOrders places several orders with one answer, which comes when all of them are durable. Each is checked, refused,
+    rejected or placed by itself, in their order, and the call succeeds whatever became of them: look at each result. It
+    costs its own weight and what its orders cost.
     """
     CancelOrders: _aio.UnaryUnaryMultiCallable[_order_service_pb2.CancelOrdersRequest, _order_service_pb2.CancelOrdersResponse]
-    """CancelOrders cancels several orders in one durable step, each by itself, as PlaceOrders places them."""
+    """CancelOrders cancels several orders with one answer, each by itself, as PlaceOrders places them."""
     GetOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.GetOrderRequest, _order_service_pb2.GetOrderResponse]
     """GetOrder returns an order, working or closed, by the venue's id or by any client order id of its chain."""
     ListOrders: _aio.UnaryUnaryMultiCallable[_order_service_pb2.ListOrdersRequest, _order_service_pb2.ListOrdersResponse]
@@ -96,8 +97,9 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.PlaceOrdersRequest,
         context: _aio.ServicerContext[_order_service_pb2.PlaceOrdersRequest, _abc.Awaitable[_order_service_pb2.PlaceOrdersResponse]],
     ) -> _abc.Awaitable[_order_service_pb2.PlaceOrdersResponse]:
-        """PlaceOrders places several orders in one durable step. Each is checked, refused, rejected or placed by itself, in
-        their order, and the call succeeds whatever became of them: look at each result. It costs what its orders cost.
+        """PlaceOrders places several orders with one answer, which comes when all of them are durable. Each is checked, refused,
+        rejected or placed by itself, in their order, and the call succeeds whatever became of them: look at each result. It
+        costs its own weight and what its orders cost.
         """
 
     @_abc_1.abstractmethod
@@ -106,7 +108,7 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.CancelOrdersRequest,
         context: _aio.ServicerContext[_order_service_pb2.CancelOrdersRequest, _abc.Awaitable[_order_service_pb2.CancelOrdersResponse]],
     ) -> _abc.Awaitable[_order_service_pb2.CancelOrdersResponse]:
-        """CancelOrders cancels several orders in one durable step, each by itself, as PlaceOrders places them."""
+        """CancelOrders cancels several orders with one answer, each by itself, as PlaceOrders places them."""
 
     @_abc_1.abstractmethod
     def GetOrder(

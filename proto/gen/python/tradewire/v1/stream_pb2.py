@@ -24,21 +24,30 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
+from tradewire.v1 import options_pb2 as tradewire_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tradewire/v1/stream.proto\x12\x0ctradewire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"6\n\x08\x43\x61ughtUp\x12\x16\n\x0e\x61s_of_sequence\x18\x01 \x01(\x03\x12\x12\n\njournal_id\x18\x02 \x01(\t\"M\n\tHeartbeat\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x61s_of_sequence\x18\x02 \x01(\x03\"C\n\x07\x43losing\x12\"\n\x06status\x18\x01 \x01(\x0b\x32\x12.google.rpc.Status\x12\x14\n\x0cresume_after\x18\x02 \x01(\x03\"?\n\tRateLimit\x12\r\n\x05limit\x18\x01 \x01(\x03\x12\x11\n\tremaining\x18\x02 \x01(\x03\x12\x10\n\x08reset_ms\x18\x03 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tradewire/v1/stream.proto\x12\x0ctradewire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1atradewire/v1/options.proto\"h\n\x08\x43\x61ughtUp\x12 \n\x0e\x61s_of_sequence\x18\x01 \x01(\x03\x42\x08\x9a\xb5\x18\x04\"42\"\x12:\n\njournal_id\x18\x02 \x01(\tB&\x9a\xb5\x18\"\"5d41402abc4b2a76b9719d911017c592\"\"p\n\tHeartbeat\x12K\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB!\x9a\xb5\x18\x1d\"2026-11-22T10:15:30.123456Z\"\x12\x16\n\x0e\x61s_of_sequence\x18\x02 \x01(\x03\"M\n\x07\x43losing\x12\"\n\x06status\x18\x01 \x01(\x0b\x32\x12.google.rpc.Status\x12\x1e\n\x0cresume_after\x18\x02 \x01(\x03\x42\x08\x9a\xb5\x18\x04\"42\"\"?\n\tRateLimit\x12\r\n\x05limit\x18\x01 \x01(\x03\x12\x11\n\tremaining\x18\x02 \x01(\x03\x12\x10\n\x08reset_ms\x18\x03 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tradewire.v1.stream_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CAUGHTUP']._serialized_start=101
-  _globals['_CAUGHTUP']._serialized_end=155
-  _globals['_HEARTBEAT']._serialized_start=157
-  _globals['_HEARTBEAT']._serialized_end=234
-  _globals['_CLOSING']._serialized_start=236
-  _globals['_CLOSING']._serialized_end=303
-  _globals['_RATELIMIT']._serialized_start=305
-  _globals['_RATELIMIT']._serialized_end=368
+  _globals['_CAUGHTUP'].fields_by_name['as_of_sequence']._loaded_options = None
+  _globals['_CAUGHTUP'].fields_by_name['as_of_sequence']._serialized_options = b'\232\265\030\004\"42\"'
+  _globals['_CAUGHTUP'].fields_by_name['journal_id']._loaded_options = None
+  _globals['_CAUGHTUP'].fields_by_name['journal_id']._serialized_options = b'\232\265\030\"\"5d41402abc4b2a76b9719d911017c592\"'
+  _globals['_HEARTBEAT'].fields_by_name['time']._loaded_options = None
+  _globals['_HEARTBEAT'].fields_by_name['time']._serialized_options = b'\232\265\030\035\"2026-11-22T10:15:30.123456Z\"'
+  _globals['_CLOSING'].fields_by_name['resume_after']._loaded_options = None
+  _globals['_CLOSING'].fields_by_name['resume_after']._serialized_options = b'\232\265\030\004\"42\"'
+  _globals['_CAUGHTUP']._serialized_start=129
+  _globals['_CAUGHTUP']._serialized_end=233
+  _globals['_HEARTBEAT']._serialized_start=235
+  _globals['_HEARTBEAT']._serialized_end=347
+  _globals['_CLOSING']._serialized_start=349
+  _globals['_CLOSING']._serialized_end=426
+  _globals['_RATELIMIT']._serialized_start=428
+  _globals['_RATELIMIT']._serialized_end=491
 # @@protoc_insertion_point(module_scope)

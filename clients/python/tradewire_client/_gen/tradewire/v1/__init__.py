@@ -4110,6 +4110,11 @@ class MethodRule(betterproto2.Message):
     Set when the method is on its way out.
     """
 
+    reasons: "list[str]" = betterproto2.field(9, betterproto2.TYPE_STRING, repeated=True)
+    """
+    Reasons with which this method refuses or rejects, beside those that any call may get; names without REASON_.
+    """
+
 
 default_message_pool.register_message("tradewire.v1", "MethodRule", MethodRule)
 
