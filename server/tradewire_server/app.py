@@ -42,6 +42,7 @@ from tradewire_server.auth.replay import ReplayGuard, ReplayPolicy, floor_after_
 from tradewire_server.auth.sealing import Sealer
 from tradewire_server.auth.throttle import SignInThrottle
 from tradewire_server.auth.tokens import TokenAuthority
+from tradewire_server.auth.unfilled_orders import UnfilledOrders
 from tradewire_server.engine.commands import CancelOrphans
 from tradewire_server.engine.events import AccountUpdated, KeyStored
 from tradewire_server.engine.vocabulary import Reason
@@ -51,7 +52,7 @@ from tradewire_server.recovery import recover, write_snapshot
 from tradewire_server.sequencer import Lane, NotServing, Published, Sequencer, Submission
 from tradewire_server.snapshotter import Snapshotter
 from tradewire_server.streams.hub import Hub, HubBounds
-from tradewire_server.streams.market_data import MarketData
+from tradewire_server.streams.market_data import MarketBounds, MarketData
 
 logger = logging.getLogger("tradewire.app")
 
@@ -146,10 +147,13 @@ class Application:
         self._make_api()
 
     def _make_core(self) -> None:
+        limits = self.settings.limits
+        self.unfilled_orders = UnfilledOrders(limits)
         self.sequencer = Sequencer(
             self.state,
             self.journal,
             MessageEncoder(self.state),
+            unfilled_orders=self.unfilled_orders,
             clock_ns=self.clock_ns,
             monotonic=time.monotonic,
             publish=self._publish,
@@ -161,7 +165,7 @@ class Application:
             events=self.settings.snapshot_events,
             last_event=self.state.event_number,
         )
-        bounds = HubBounds()
+        bounds = HubBounds(subscriptions_per_owner_max=limits.streams_per_account)
         self._replays = ThreadPoolExecutor(bounds.replay_threads, thread_name_prefix="replay")
         self.hub = Hub(
             replay=self.journal.read_feed,
@@ -178,6 +182,7 @@ class Application:
             sequence=self.state.event_number,
             clock_ns=time.monotonic_ns,
             settled=lambda: self.sequencer.is_settled,
+            bounds=MarketBounds(subscriptions_per_owner_max=limits.market_streams_per_address),
         )
 
     def _make_auth(self) -> None:
@@ -224,6 +229,7 @@ class Application:
             journal=self.journal,
             hub=self.hub,
             market_data=self.market_data,
+            unfilled_orders=self.unfilled_orders,
             clock_ns=self.clock_ns,
             new_connection=lambda: f"{self._epoch}-{next(numbers)}",
             environment=self.settings.environment,

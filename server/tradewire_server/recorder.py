@@ -3,6 +3,7 @@
 Everything public is encoded once, here, by the injected encoder; from then on it is bytes.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from tradewire_server.engine.listener import Execution, LedgerEntry, Listener, PublicTrade
@@ -55,10 +56,13 @@ class LastLedgerEntry(NamedTuple):
 
 
 class Recorder(Listener):
-    """Collects one batch at a time."""
+    """Collects one batch at a time; `first_fill` is called with the account of an order that trades
+    for the first time.
+    """
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, *, first_fill: Callable[[str], None]) -> None:
         self._encoder = encoder
+        self._first_fill = first_fill
         self._minute = 0
         self._parts: dict[tuple[FeedKind, str], tuple[int, list[bytes]]] = {}
         self._closed: dict[tuple[str, int], ClosedOrderRow] = {}
@@ -116,6 +120,9 @@ class Recorder(Listener):
             self._closed[execution.account, order.order_id] = ClosedOrderRow(
                 execution.account, order.order_id, order.terms.symbol, execution.sequence
             )
+        lots = execution.last_lots
+        if lots and lots == order.filled_lots:
+            self._first_fill(execution.account)
 
     def ledger_entry(self, entry: LedgerEntry) -> None:
         message = self._encoder.ledger_entry(entry)

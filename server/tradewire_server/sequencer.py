@@ -15,8 +15,12 @@ refused.
  Fail stop. A failed write is never retried: the state in memory is ahead of the journal by then,
 and the disk is not to be trusted. Nothing more is answered, `on_failure` is called, and the process
 ends.
+ Unfilled orders. How many orders an account may place without a fill is counted here and nowhere
+else, whatever an order came by: only here it is known whether an order is new, a repeat of one, or
+none in the end. An order takes its place in the count at its turn, before the engine's rules, and
+gives it back when it is refused or rejected, or with its first fill.
  Left out deliberately: reads (they look at the state and wait in `settled`), and authorisation,
-limits and validation (they are done before a command comes here).
+rate limits and validation (they are done before a command comes here).
 """
 
 import asyncio
@@ -26,6 +30,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
+from tradewire_server.auth.unfilled_orders import UnfilledCount, UnfilledOrders
 from tradewire_server.engine.commands import (
     AmendOrder,
     CancelAllOrders,
@@ -150,6 +155,7 @@ class Sequencer:
         journal: Journal,
         encoder: Encoder,
         *,
+        unfilled_orders: UnfilledOrders,
         clock_ns: Callable[[], int],
         monotonic: Callable[[], float],
         publish: Callable[[Published], None],
@@ -159,7 +165,8 @@ class Sequencer:
         self.state = state
         self._journal = journal
         self._encoder = encoder
-        self._recorder = Recorder(encoder)
+        self._recorder = Recorder(encoder, first_fill=self._give_back)
+        self._unfilled_orders = unfilled_orders
         self._clock_ns = clock_ns
         self._monotonic = monotonic
         self._publish = publish
@@ -415,19 +422,58 @@ class Sequencer:
             known_outcome = self._known(command, key, digest, known)
             if known_outcome is not None:
                 return known_outcome
+        if isinstance(command, PlaceOrder):
+            return self._place(command, submission, now_ns, events, rows)
+        outcome = self._perform(command, submission, now_ns, events, rows)
+        if isinstance(outcome, Refused) and outcome.reason is Reason.ORDER_NOT_FOUND:
+            return self._not_found(submission, outcome, now_ns, known, events, rows)
+        return outcome
+
+    def _perform(
+        self,
+        command: Command,
+        submission: Submission,
+        now_ns: int,
+        events: list[Event],
+        rows: list[ClientIdRow],
+    ) -> Outcome:
+        """Run a command that is new, and remember its id if it was done."""
         self._recorder.begin_command()
         decided = self._run(command, now_ns, events)
         if isinstance(decided, Refused):
-            if decided.reason is Reason.ORDER_NOT_FOUND:
-                return self._not_found(submission, decided, now_ns, known, events, rows)
             return decided
         done = self._done(command, decided)
+        key = submission.key
         if key is not None:
             sequence = done.ledger_sequence or done.as_of_sequence
-            row = ClientIdRow(*key, digest, done.order_id, sequence)
+            row = ClientIdRow(*key, submission.content_hash, done.order_id, sequence)
             rows.append(row)
             self._batch_ids[key] = (row, done)
         return done
+
+    def _place(
+        self,
+        command: PlaceOrder,
+        submission: Submission,
+        now_ns: int,
+        events: list[Event],
+        rows: list[ClientIdRow],
+    ) -> Outcome:
+        """Run a new order, unless its account has too many that are not filled."""
+        account = self.state.accounts.get(command.account)
+        if account is None or account.rate_limit_exempt:
+            return self._perform(command, submission, now_ns, events, rows)
+        count = self._unfilled_orders.place(account.name, now_ns=self._clock_time_ns)
+        if count is not None:
+            return _too_many_unfilled(count)
+        outcome = self._perform(command, submission, now_ns, events, rows)
+        if isinstance(outcome, Refused) or outcome.rejected:
+            self._give_back(account.name)
+        return outcome
+
+    def _give_back(self, account: str) -> None:
+        """Take an order off the account's unfilled ones: it traded, or never came to be."""
+        self._unfilled_orders.give_back(account, now_ns=self._clock_time_ns)
 
     def _ended(self, api_key: str) -> Refused | None:
         """Return why no command of a key is executed any more, None while it lives."""
@@ -530,6 +576,20 @@ def _resolve(results: list[tuple[Submission, Outcome]]) -> None:
         future: asyncio.Future[Outcome] = submission.tag
         if not future.done():
             future.set_result(outcome)
+
+
+def _too_many_unfilled(count: UnfilledCount) -> Refused:
+    return Refused(
+        Reason.RATE_LIMITED,
+        f"{count.limit} orders placed within {count.interval_s} s are not filled: wait "
+        f"{count.reset_ms} ms, or trade; a fill gives back at once, a cancel does not",
+        metadata=(
+            ("scope", "unfilled_orders"),
+            ("limit", str(count.limit)),
+            ("interval_seconds", str(count.interval_s)),
+            ("retry_after_ms", str(count.reset_ms)),
+        ),
+    )
 
 
 def _reused(command: Command) -> Refused:

@@ -417,7 +417,10 @@ async def test_nobody_alone_takes_all_market_data_streams(venue: RunningVenue) -
             await call.read()
         greedy = Stubs(channel).market.StreamMarketData(request)
         refused = await failure(greedy.read())
-        assert refused.reason == "RATE_LIMITED"
+        assert (refused.reason, refused.metadata) == (
+            "STREAM_LIMIT",
+            {"scope": "address", "limit": "3"},
+        )
         other = Stubs(gateway).market.StreamMarketData(
             request, metadata=(("x-tradewire-client-address", "203.0.113.9"),)
         )

@@ -83,9 +83,9 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         self, request: account_service_pb2.GetLimitsRequest, context: Context
     ) -> account_service_pb2.GetLimitsResponse:
         account = self._venue.account(own_account(request.account))
-        reports = self._admission.limiter.report(
-            current_call().buckets, now_ns=self._venue.clock_ns()
-        )
+        now_ns = self._venue.clock_ns()
+        reports = self._admission.limiter.report(current_call().buckets, now_ns=now_ns)
+        counts = self._venue.unfilled_orders.report(account.name, now_ns=now_ns)
         response = account_service_pb2.GetLimitsResponse(
             limits=[
                 account_service_pb2.LimitState(
@@ -101,6 +101,15 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
             open_order_limit=account.open_order_limit,
             open_order_count=len(account.orders),
             rate_limit_exempt=account.rate_limit_exempt,
+            unfilled_orders=[
+                account_service_pb2.UnfilledOrderCount(
+                    interval_seconds=count.interval_s,
+                    limit=count.limit,
+                    remaining=count.remaining,
+                    reset_ms=count.reset_ms,
+                )
+                for count in counts
+            ],
         )
         await self._venue.sequencer.settled()
         return response

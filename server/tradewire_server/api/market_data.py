@@ -25,6 +25,7 @@ from tradewire_server.api.streaming import (
     closing_for,
     feed_page,
     heartbeat,
+    stream_limit,
 )
 from tradewire_server.api.venue import Venue
 from tradewire_server.api.wire import Preencoded, embed
@@ -247,7 +248,7 @@ class MarketDataService(market_data_service_pb2_grpc.MarketDataServiceServicer):
                 owner=subscriber(current_call()),
             )
         except TooManySubscriptions as error:
-            raise make_error(Reason.RATE_LIMITED, str(error)) from error
+            raise stream_limit(error, scope="address") from error
         end = StreamEnd(self._admission, current_call())
         with subscription:
             while True:

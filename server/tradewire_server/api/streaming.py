@@ -21,7 +21,7 @@ from tradewire_server.api.encode import (
     position_messages,
     timestamp,
 )
-from tradewire_server.api.errors import make_error, make_status
+from tradewire_server.api.errors import ApiError, make_error, make_status
 from tradewire_server.api.venue import Venue
 from tradewire_server.api.wire import embed
 from tradewire_server.auth.errors import AuthError
@@ -173,7 +173,16 @@ async def open_feed(
     except OutOfRange as error:
         raise out_of_range(error) from error
     except TooManySubscriptions as error:
-        raise make_error(Reason.RATE_LIMITED, str(error)) from error
+        raise stream_limit(error, scope="account") from error
+
+
+def stream_limit(error: TooManySubscriptions, *, scope: str) -> ApiError:
+    """Return the error of one stream too many: of the caller's own ones, or of all at the venue."""
+    if not error.of_owner:
+        return make_error(Reason.OVERLOADED, str(error))
+    metadata = {"scope": scope, "limit": str(error.limit)}
+    text = f"{error}, of all keys together; close one that is not needed"
+    return make_error(Reason.STREAM_LIMIT, text, metadata=metadata)
 
 
 def feed_page(

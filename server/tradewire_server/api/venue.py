@@ -13,6 +13,7 @@ from google.rpc import status_pb2
 
 from tradewire_server.api.call import current_call, current_caller
 from tradewire_server.api.errors import ApiError, refused_status, rejected_status
+from tradewire_server.auth.unfilled_orders import UnfilledOrders
 from tradewire_server.engine.commands import Command, Refused
 from tradewire_server.engine.state import AccountState, State
 from tradewire_server.journal.records import Journal
@@ -35,6 +36,7 @@ class Venue:
     journal: Journal
     hub: Hub
     market_data: MarketData
+    unfilled_orders: UnfilledOrders
     clock_ns: Callable[[], int]
     new_connection: Callable[[], str]
     environment: str

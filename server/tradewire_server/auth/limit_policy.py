@@ -71,7 +71,24 @@ class LimitPolicy:
         default=((10, 10_000), (86_400, 2_000_000)),
         metadata={
             "unit": "s / orders",
-            "meaning": "Orders placed and not filled, per account and interval",
+            "meaning": "Orders placed and not filled, per account and interval; intervals are "
+            "aligned to the epoch, the first fill of an order gives back, and counts begin at 0 "
+            "with the process",
+        },
+    )
+    streams_per_account: int = field(
+        default=64,
+        metadata={
+            "unit": "streams",
+            "meaning": "Streams of one account at a time: executions, account, order entry, of all "
+            "its keys",
+        },
+    )
+    market_streams_per_address: int = field(
+        default=32,
+        metadata={
+            "unit": "streams",
+            "meaning": "Market data streams of one IPv4 address or IPv6 /64 at a time",
         },
     )
     sign_in_failures_per_address: Gcra = field(

@@ -58,7 +58,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -88,6 +88,8 @@ class HubBounds:
     queue: QueueBounds = field(default_factory=QueueBounds)
     """Of each subscription."""
     subscriptions_per_key_max: int = 1024
+    subscriptions_per_owner_max: int = 1024
+    """Of one owner that has a name, over all feeds, so that nobody alone can take them all."""
     subscriptions_max: int = 8192
     replay_threads: int = 2
     """Reads at a time. They have threads of their own, so that no other reads wait for them."""
@@ -117,6 +119,7 @@ class Hub:
         self._feeds: dict[tuple[FeedKind, str], _Feed] = {}
         self._idle: OrderedDict[tuple[FeedKind, str], None] = OrderedDict()
         self._subscription_count = 0
+        self._owners: defaultdict[str, int] = defaultdict(int)
 
     @property
     def subscription_count(self) -> int:
@@ -144,11 +147,15 @@ class Hub:
 
         Raises:
             OutOfRange: the number is beyond the head, or what follows it is not kept any more.
-            TooManySubscriptions: of the key, or in all.
+            TooManySubscriptions: of the owner, of the key, or in all.
         """
         bounds = self.bounds
         if self._subscription_count >= bounds.subscriptions_max:
             raise TooManySubscriptions("subscriptions", bounds.subscriptions_max)
+        if owner and self._owners.get(owner, 0) >= bounds.subscriptions_per_owner_max:
+            raise TooManySubscriptions(
+                f"streams of {owner}", bounds.subscriptions_per_owner_max, of_owner=True
+            )
         feed = self._feed(kind, key)
         if len(feed.open) >= bounds.subscriptions_per_key_max:
             raise TooManySubscriptions(f"subscriptions of {key}", bounds.subscriptions_per_key_max)
@@ -165,6 +172,7 @@ class Hub:
         )
         feed.open[subscription] = feed.live[subscription] = None
         self._subscription_count += 1
+        self._owners[owner] += 1
         self._idle.pop((kind, key), None)
         return subscription
 
@@ -185,9 +193,12 @@ class Hub:
                 if predicate(subscription):
                     subscription.close(reason, at_once=at_once)
 
-    def released(self, feed: _Feed) -> None:
+    def released(self, feed: _Feed, owner: str) -> None:
         """Note that a subscription of a feed is gone."""
         self._subscription_count -= 1
+        self._owners[owner] -= 1
+        if not self._owners[owner]:
+            del self._owners[owner]
         if not feed.open:
             self._keep_idle(feed)
 
@@ -258,4 +269,4 @@ class _Feed:
 
     def release(self, subscription: Subscription) -> None:
         del self.open[subscription]
-        self._hub.released(self)
+        self._hub.released(self, subscription.owner)

@@ -59,12 +59,15 @@ class OutOfRange(StreamError):
 
 
 class TooManySubscriptions(StreamError):
-    """There are as many as allowed already; `what` says of which kind."""
+    """There are as many as allowed already; `what` says of which kind, `of_owner` that they are the
+    owner's own, which has it in hand to close some.
+    """
 
-    def __init__(self, what: str, limit: int) -> None:
+    def __init__(self, what: str, limit: int, *, of_owner: bool = False) -> None:
         super().__init__(f"too many {what}: at most {limit}")
         self.what = what
         self.limit = limit
+        self.of_owner = of_owner
 
 
 class SubscriptionEnded(StreamError):

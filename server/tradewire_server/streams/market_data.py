@@ -161,9 +161,11 @@ class MarketData:
         bounds = self._bounds
         if len(self._open) >= bounds.subscriptions_max:
             raise TooManySubscriptions("market data subscriptions", bounds.subscriptions_max)
-        if owner and self._owners[owner] >= bounds.subscriptions_per_owner_max:
+        if owner and self._owners.get(owner, 0) >= bounds.subscriptions_per_owner_max:
             raise TooManySubscriptions(
-                "market data subscriptions of one address", bounds.subscriptions_per_owner_max
+                "market data streams of one address",
+                bounds.subscriptions_per_owner_max,
+                of_owner=True,
             )
         depth = depth if book else 0
         for symbol in symbols:

@@ -11,6 +11,8 @@ import pytest
 from tradewire.v1 import order_pb2
 from tradewire_server import sequencer as module
 from tradewire_server.api.encoder import MessageEncoder
+from tradewire_server.auth.limit_policy import LimitPolicy
+from tradewire_server.auth.unfilled_orders import UnfilledOrders
 from tradewire_server.engine.commands import (
     AmendOrder,
     CancelAllOrders,
@@ -65,8 +67,9 @@ KEY = KeyRecord("key-1", "alice", "ed25519", b"k" * 32, b"", ("read",), (), "", 
 class Stage:
     """A sequencer over a journal in memory, with a clock that stands still; keeps what it hears."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, unfilled: tuple[tuple[int, int], ...] = ()) -> None:
         self.now_ns = BEGIN_NS
+        self.unfilled_orders = UnfilledOrders(LimitPolicy(unfilled_orders=unfilled))
         self.work_s = 0.0
         self.state = State()
         self.journal = MemoryJournal()
@@ -79,6 +82,7 @@ class Stage:
             self.state,
             self.journal,
             MessageEncoder(self.state),
+            unfilled_orders=self.unfilled_orders,
             clock_ns=lambda: self.now_ns,
             monotonic=self._monotonic,
             publish=self._publish,

@@ -121,14 +121,45 @@ def test_subscriptions_are_bounded_per_key() -> None:
     hub.subscribe(EXECUTIONS, "alice")
 
 
+def test_subscriptions_are_bounded_per_owner_over_all_feeds() -> None:
+    stage = Stage(HubBounds(subscriptions_per_owner_max=2))
+    hub = stage.hub
+    first = hub.subscribe(EXECUTIONS, "alice", owner="alice")
+    hub.subscribe(FeedKind.LEDGER, "alice", owner="alice")
+    with pytest.raises(TooManySubscriptions, match="of alice: at most 2") as refusal:
+        hub.subscribe(EXECUTIONS, "alice", owner="alice")
+    assert refusal.value.of_owner
+    hub.subscribe(EXECUTIONS, "bob", owner="bob")
+    for _ in range(3):
+        hub.subscribe(EXECUTIONS, "nobody's")
+    first.close("revoked")
+    with pytest.raises(TooManySubscriptions):
+        hub.subscribe(EXECUTIONS, "alice", owner="alice")
+    first.release()
+    first.release()
+    hub.subscribe(EXECUTIONS, "alice", owner="alice")
+    with pytest.raises(TooManySubscriptions):
+        hub.subscribe(EXECUTIONS, "alice", owner="alice")
+
+
+def test_owners_without_subscriptions_are_forgotten() -> None:
+    stage = Stage(HubBounds(subscriptions_per_owner_max=1))
+    with stage.hub.subscribe(EXECUTIONS, "alice", owner="alice"):
+        with pytest.raises(TooManySubscriptions):
+            stage.hub.subscribe(EXECUTIONS, "alice", owner="alice")
+        assert list(stage.hub._owners) == ["alice"]
+    assert not stage.hub._owners
+
+
 def test_subscriptions_are_bounded_in_all_until_released() -> None:
     stage = Stage(HubBounds(subscriptions_max=2))
     hub = stage.hub
     hub.subscribe(EXECUTIONS, "alice")
     closed = hub.subscribe(EXECUTIONS, "bob")
     closed.close("draining")
-    with pytest.raises(TooManySubscriptions, match="at most 2"):
+    with pytest.raises(TooManySubscriptions, match="at most 2") as refusal:
         hub.subscribe(EXECUTIONS, "carol")
+    assert not refusal.value.of_owner
     closed.release()
     hub.subscribe(EXECUTIONS, "carol")
 
