@@ -34,7 +34,7 @@ from tradewire_server.api.registry import ADMIN_SERVICES, PUBLIC_SERVICES, Servi
 from tradewire_server.api.venue import Venue
 from tradewire_server.auth.authenticator import Authenticator
 from tradewire_server.auth.keys import KeyRing
-from tradewire_server.auth.limit_policy import LimitPolicy
+from tradewire_server.auth.limit_policy import EdgePolicy, LimitPolicy
 from tradewire_server.auth.limits import Limiter
 from tradewire_server.auth.master_key import load_or_create_master_key
 from tradewire_server.auth.provisioning import KeyMaker
@@ -63,13 +63,14 @@ HEALTH = "/grpc.health.v1."
 REFLECTION = "/grpc.reflection."
 CHANNELZ = "/grpc.channelz."
 
+EDGE = EdgePolicy()
 SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
     # A taken port is an error, not a shared one.
     ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", 4 << 20),
-    ("grpc.max_metadata_size", 8 << 10),
-    ("grpc.absolute_max_metadata_size", 16 << 10),
-    ("grpc.max_concurrent_streams", 1_000),
+    ("grpc.max_receive_message_length", EDGE.message_bytes_max),
+    ("grpc.max_metadata_size", EDGE.metadata_bytes_max),
+    ("grpc.absolute_max_metadata_size", 2 * EDGE.metadata_bytes_max),
+    ("grpc.max_concurrent_streams", EDGE.streams_per_connection_max),
     # Clients ping quiet connections every 30 seconds; more often is abuse.
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_time_ms", 30_000),

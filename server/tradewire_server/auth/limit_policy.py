@@ -1,7 +1,8 @@
-"""The published numbers of all limits, and the table of them.
+"""The published numbers of all limits, and rows of a table made of them.
 
 Each number has its unit and meaning beside it, so that the table for users is generated and cannot
-be stale. `policy_rows` also reads `ReplayPolicy` and `TokenPolicy`.
+be stale. `policy_rows` also reads `ReplayPolicy` and `TokenPolicy`; the whole table is made by
+`api.published_limits`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Gcra:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitPolicy:
-    """The published numbers of all limits; `policy_table` makes the table of them."""
+    """The published numbers of all limits."""
 
     key: Gcra = field(
         default=Gcra(1_000, 4_000),
@@ -113,6 +114,39 @@ class LimitPolicy:
             raise ValueError(f"reserve_percent is {self.reserve_percent}, possible are 0 to 90")
         if not self.ban_ladder_s:
             raise ValueError("ban_ladder_s needs at least one step")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgePolicy:
+    """How large and how many requests the edges take before anything looks into them."""
+
+    rest_body_bytes_max: int = field(
+        default=256 << 10, metadata={"unit": "bytes", "meaning": "Body of a REST request"}
+    )
+    rest_header_bytes_max: int = field(
+        default=16 << 10,
+        metadata={"unit": "bytes", "meaning": "Headers of a REST request, path and query included"},
+    )
+    rest_requests: Gcra = field(
+        default=Gcra(2_000, 4_000),
+        metadata={
+            "unit": "requests",
+            "meaning": "REST requests of one address, counted before anything else is looked at",
+        },
+    )
+    rest_answer_s: int = field(
+        default=30,
+        metadata={"unit": "s", "meaning": "Time for the answer to a REST request (not of streams)"},
+    )
+    message_bytes_max: int = field(
+        default=4 << 20, metadata={"unit": "bytes", "meaning": "Message received over gRPC"}
+    )
+    metadata_bytes_max: int = field(
+        default=8 << 10, metadata={"unit": "bytes", "meaning": "Metadata of a gRPC call"}
+    )
+    streams_per_connection_max: int = field(
+        default=1_000, metadata={"unit": "calls", "meaning": "Calls at once on a gRPC connection"}
+    )
 
 
 class PolicyRow(NamedTuple):
