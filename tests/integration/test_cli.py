@@ -117,6 +117,30 @@ def test_an_orders_life_in_json(shell: Shell) -> None:
     assert (again.exit_code, again.err.startswith("tradewire: ORDER_CLOSED: ")) == (1, True)
 
 
+def test_several_orders_are_canceled_with_one_call(shell: Shell, account: str) -> None:
+    key = ("--key", account)
+    place = ("orders", "place", "ETH-USD", "buy", "1", "--price", "1000")
+    ids = [shell.json(*place, *key)["order_id"] for _ in range(3)]
+    canceled = shell.json("orders", "cancel", *ids[:2], *key)
+    assert [(item["order"]["order_id"], item["error"]) for item in canceled] == [
+        (ids[0], None),
+        (ids[1], None),
+    ]
+    assert {item["order"]["status"] for item in canceled} == {"canceled"}
+
+    mixed = shell("orders", "cancel", ids[2], ids[0], "999999999", *key)
+    assert mixed.exit_code == 1
+    assert mixed.err == "tradewire: 2 of 3 could not be canceled\n"
+    assert ids[2] in mixed.out
+    assert f"{ids[0]}: ORDER_CLOSED: " in mixed.out
+    assert "999999999: ORDER_NOT_FOUND: " in mixed.out
+    assert shell.json("orders", "list", *key) == []
+
+    one_id = ("orders", "cancel", "1", "2", "--client-order-id", "c", *key)
+    assert shell(*one_id).exit_code == 2
+    assert shell("orders", "cancel", *map(str, range(1, 102)), *key).exit_code == 2
+
+
 def test_executions_in_json_and_as_lines(shell: Shell, account: str) -> None:
     key = ("--key", account)
     order = shell.json("orders", "place", "ETH-USD", "buy", "2", "--price", "1000", *key)

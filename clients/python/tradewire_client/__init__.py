@@ -10,6 +10,7 @@
 Everything public is here; the README beside this package shows what it is for.
 """
 
+from tradewire_client._batches import NewOrder, OrderCancel, OrderResult
 from tradewire_client._book import Book
 from tradewire_client._channel import Tls
 from tradewire_client._client import Client
@@ -92,6 +93,7 @@ from tradewire_client._values import (
     RotateKeyResponse,
     Ticker,
     Trade,
+    UnfilledOrderCount,
 )
 from tradewire_client._world import World
 
@@ -140,12 +142,15 @@ __all__ = [
     "LimitState",
     "Liquidity",
     "Listing",
+    "NewOrder",
     "NotFound",
     "NotServing",
     "Order",
     "OrderAnswer",
+    "OrderCancel",
     "OrderEntry",
     "OrderFilter",
+    "OrderResult",
     "OrderStatus",
     "OrderType",
     "OutOfRange",
@@ -179,6 +184,7 @@ __all__ = [
     "Trade",
     "TradewireError",
     "Unavailable",
+    "UnfilledOrderCount",
     "UnknownOutcome",
     "World",
     "session_payload",

@@ -17,7 +17,7 @@ from tradewire_client._errors import (
     error_of_call,
     needs_sign_in,
 )
-from tradewire_client._retry import Effect, NotSent, Retrier, Work
+from tradewire_client._retry import Answered, Effect, NotSent, Retrier, Work
 from tradewire_client._values import RateLimit
 
 Request = TypeVar("Request")
@@ -60,6 +60,22 @@ class Caller:
         Raises:
             TradewireError: see the tree in `_errors`.
         """
+        answered = await self.ask(method, request, effect=effect, client_order_id=client_order_id)
+        return answered.result
+
+    async def ask(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        *,
+        effect: Effect,
+        client_order_id: str = "",
+    ) -> Answered[Response]:
+        """Call a method as `call` does, and tell what is known of earlier attempts.
+
+        Raises:
+            TradewireError: see the tree in `_errors`.
+        """
         work = Work(
             name=type(request).__name__.removesuffix("Request"),
             effect=effect,
@@ -69,7 +85,7 @@ class Caller:
         async def attempt(seconds: float) -> Response:
             return await self._signed_in(method, request, seconds)
 
-        return await self._retrier.run(work, attempt)
+        return await self._retrier.answer(work, attempt)
 
     async def _signed_in(
         self,

@@ -29,9 +29,9 @@
         └── BookCorrupted         a copy of an order book fails its check again and again
 
 Nothing here is a copy of the catalogue. Which class an error gets follows from two things that
-the venue says with every error: the canonical code, and in `ErrorInfo` whether it was refused or
-rejected. So reasons that are newer than this package arrive in the right class, with their name
-in `reason_name`.
+the venue says with every error: the canonical code, and in `ErrorInfo` whether it was refused,
+rejected, or nobody knows. So reasons that are newer than this package arrive in the right class,
+with their name in `reason_name`.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ from tradewire_client._gen.tradewire.v1 import Reason
 DOMAIN: Final = "tradewire"
 REFUSED: Final = "refused"
 REJECTED: Final = "rejected"
+UNKNOWN: Final = "unknown"
 STATUS_DETAILS: Final = "grpc-status-details-bin"
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -346,6 +347,14 @@ def settles(error: TradewireError) -> bool:
     return isinstance(error, Refused) and not isinstance(error, _BEFORE_THE_ENGINE) and not internal
 
 
+def leaves_open(error: TradewireError, *, repeated: bool) -> bool:
+    """Tell whether a command may have been done although its answer is this error.
+
+    `repeated` says that an earlier sending of it was not answered.
+    """
+    return error.metadata.get("outcome") == UNKNOWN or (repeated and not settles(error))
+
+
 def needs_sign_in(error: TradewireError) -> bool:
     """Tell whether a new session token may help."""
     return error.reason in _TOKEN_REASONS
@@ -385,6 +394,10 @@ def _class_of(code: grpc.StatusCode, info: rpc.ErrorInfo | None) -> type[Tradewi
         outcome = info.metadata.get("outcome", "")
         if outcome == REJECTED:
             return Rejected
+        if outcome == UNKNOWN:
+            # Said by a gateway that had no answer. Of a read it means no more than it says; of a
+            # command it makes an UnknownOutcome of whatever it ends in.
+            return TimedOut if code is grpc.StatusCode.DEADLINE_EXCEEDED else Unavailable
         if outcome != REFUSED:
             return StreamClosed
         if info.reason == Reason.RATE_LIMITED.name:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
+import grpc.aio
+
+from tradewire_client._batches import (
+    Drafts,
+    NewOrder,
+    OrderCancel,
+    OrderResult,
+    check_size,
+    read_results,
+    unknown_outcome,
+)
 from tradewire_client._calls import Caller
 from tradewire_client._commands import CanceledOrders, OrderAnswer, OrderCommands, require_one
 from tradewire_client._entry import OrderEntry
 from tradewire_client._enums import enum_value
+from tradewire_client._errors import UnknownOutcome
 from tradewire_client._gen.stubs import OrderServiceStub
 from tradewire_client._gen.tradewire import v1
 from tradewire_client._pages import Listing, Page, Pages
@@ -19,6 +31,9 @@ from tradewire_client._values import Order
 from tradewire_client._world import World
 
 OrderFilterLike: TypeAlias = "v1.OrderFilter | Literal['open', 'closed']"
+
+BatchRequest = TypeVar("BatchRequest", v1.PlaceOrdersRequest, v1.CancelOrdersRequest)
+BatchResponse = TypeVar("BatchResponse", v1.PlaceOrdersResponse, v1.CancelOrdersResponse)
 
 _OrderReply: TypeAlias = "Coroutine[Any, Any, OrderAnswer]"
 _CountReply: TypeAlias = "Coroutine[Any, Any, CanceledOrders]"
@@ -38,6 +53,67 @@ class Orders(OrderCommands[_OrderReply, _CountReply]):
         self._stub = stub
         self._caller = caller
         self._open_entry = open_entry
+
+    async def place_many(
+        self, orders: Iterable[NewOrder], *, account: str = ""
+    ) -> Listing[OrderResult]:
+        """Place up to 100 orders with one call and return what became of each, in their order.
+
+        Each is placed, rejected or refused by itself. Only when nothing was done at all the call
+        raises. See `place` for the arguments of an order; an order without a client order id is
+        given one, which its result names.
+
+        Raises:
+            TypeError, ValueError: an argument cannot be right, e.g. a float, or there are more than
+                100 orders; nothing was sent.
+            TradewireError: nothing was done; see the tree in `_errors`.
+        """
+        drafts = Drafts(self._world)
+        requests: list[v1.PlaceOrderRequest] = [drafts.place(**order) for order in orders]
+        request = v1.PlaceOrdersRequest(orders=requests, account=account)
+        ids = [order.client_order_id for order in requests]
+        return await self._batch(self._stub.place_orders, request, ids)
+
+    async def cancel_many(
+        self, cancels: Iterable[OrderCancel | str], *, account: str = ""
+    ) -> Listing[OrderResult]:
+        """Cancel up to 100 orders with one call and return what became of each, in their order.
+
+        A text is the venue's id of an order; see `cancel` for the other ways to name one. Raises
+        as `place_many` does.
+        """
+        drafts = Drafts(self._world)
+        requests: list[v1.CancelOrderRequest] = [
+            drafts.cancel(cancel) if isinstance(cancel, str) else drafts.cancel(**cancel)
+            for cancel in cancels
+        ]
+        request = v1.CancelOrdersRequest(cancels=requests, account=account)
+        ids = [cancel.client_order_id for cancel in requests]
+        return await self._batch(self._stub.cancel_orders, request, ids)
+
+    async def _batch(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[BatchRequest, BatchResponse],
+        request: BatchRequest,
+        ids: Sequence[str],
+    ) -> Listing[OrderResult]:
+        check_size(len(ids))
+        if not ids:
+            return Listing(())
+        try:
+            answered = await self._caller.ask(method, request, effect=Effect.REPEATABLE)
+        except UnknownOutcome as error:
+            unknown = [unknown_outcome(own_id, attempts=error.attempts) for own_id in ids]
+            for each in unknown:
+                each.__cause__ = error
+            return Listing(
+                OrderResult(client_order_id=each.client_order_id, error=each) for each in unknown
+            )
+        response = answered.result
+        return Listing(
+            read_results(ids, response.results, earlier_attempts=answered.earlier_attempts),
+            as_of_sequence=response.as_of_sequence,
+        )
 
     async def get(
         self, order_id: str | None = None, *, client_order_id: str | None = None, account: str = ""

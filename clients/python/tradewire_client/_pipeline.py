@@ -34,7 +34,7 @@ from tradewire_client._errors import (
     Unavailable,
     UnknownOutcome,
     error_of_status,
-    settles,
+    leaves_open,
 )
 from tradewire_client._gen.tradewire import v1
 
@@ -180,7 +180,7 @@ class Pipeline:
             )
 
     def _error_of(self, pending: _Pending, error: TradewireError) -> TradewireError:
-        if pending.sendings == 1 or settles(error):
+        if not leaves_open(error, repeated=pending.sendings > 1):
             return error
         unknown = _unknown(pending)
         unknown.__cause__ = error

@@ -18,7 +18,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from tradewire_client._errors import (
     ClientClosed,
@@ -83,6 +83,14 @@ class NotSent(Exception):
         self.error = error
 
 
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[Result]):
+    """The result of a call, and how many earlier attempts may have had an effect as well."""
+
+    result: Result
+    earlier_attempts: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """A call as the retry loop sees it."""
@@ -103,23 +111,33 @@ class Retrier:
         """Return the result of the first attempt that has one; `attempt` is given its time-out.
 
         Raises:
+            As `answer`.
+        """
+        return (await self.answer(work, attempt)).result
+
+    async def answer(
+        self, work: Work, attempt: Callable[[float], Awaitable[Result]]
+    ) -> Answered[Result]:
+        """Return the result as `run` does, and what is known of earlier attempts.
+
+        Raises:
             UnknownOutcome: it may have happened, and nobody could say.
             TradewireError: it certainly did not, or it was a read.
         """
         end = self._world.monotonic() + self.policy.deadline
-        unclear = False
-        number = 0
+        number = unclear = 0
         while True:
             number += 1
             sent = True
             try:
                 left = end - self._world.monotonic()
-                return await attempt(max(min(self.policy.attempt_timeout, left), 0.0))
+                seconds = max(min(self.policy.attempt_timeout, left), 0.0)
+                return Answered(await attempt(seconds), unclear)
             except NotSent as early:
                 error, sent = early.error, False
             except TradewireError as answered:
                 error = answered
-            unclear = unclear or (sent and _is_unclear(work, error))
+            unclear += sent and _is_unclear(work, error)
             delay = self._delay(error, number)
             last = number >= self.policy.attempts or self._world.monotonic() + delay >= end
             if last or not sent or not _may_repeat(work, error):

@@ -1,14 +1,16 @@
 """`tradewire orders`: place, amend, cancel and find orders."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tradewire_server.cli.arguments import Json, Symbol, as_typed, deadline, time_of
 from tradewire_server.cli.connection import VenueOptions, with_venue
+from tradewire_server.cli.failure import CommandFailed
 
 if TYPE_CHECKING:
-    from tradewire_client import Order
+    from tradewire_client import Order, OrderResult
 
 app = typer.Typer(no_args_is_help=True, help="Place, amend, cancel and find orders.")
 
@@ -139,25 +141,43 @@ async def amend(
 @with_venue
 async def cancel(
     options: VenueOptions,
-    order: OrderName,
+    orders: Annotated[
+        list[str],
+        typer.Argument(
+            help="The venue's ids, or with --by-client-id the client's.", metavar="ORDER..."
+        ),
+    ],
     by_client_id: ByClientId = False,
     client_order_id: ClientOrderId = "",
     valid_for: ValidFor = None,
     json: Json = False,
 ) -> None:
-    """Cancel a working order.
+    """Cancel a working order, or up to 100 of them with one call.
 
-    Example: `tradewire orders cancel my-order-1 --by-client-id`
+    Examples: `tradewire orders cancel my-order-1 --by-client-id`, `tradewire orders cancel 17 18`
     """
     async with options.client() as client:
+        valid_until = deadline(valid_for)
+        if len(orders) == 1:
+            with as_typed():
+                reply = client.orders.cancel(
+                    None if by_client_id else orders[0],
+                    original_client_order_id=orders[0] if by_client_id else None,
+                    client_order_id=client_order_id,
+                    valid_until=valid_until,
+                )
+            _show(await reply, as_json=json)
+            return
+        if client_order_id:
+            raise typer.BadParameter("--client-order-id is for one order")
         with as_typed():
-            reply = client.orders.cancel(
-                None if by_client_id else order,
-                original_client_order_id=order if by_client_id else None,
-                client_order_id=client_order_id,
-                valid_until=deadline(valid_for),
+            results = await client.orders.cancel_many(
+                {"original_client_order_id": order, "valid_until": valid_until}
+                if by_client_id
+                else {"order_id": order, "valid_until": valid_until}
+                for order in orders
             )
-        _show(await reply, as_json=json)
+    _show_results(orders, results, as_json=json)
 
 
 @app.command("cancel-all")
@@ -224,6 +244,31 @@ async def list_orders(
     else:
         empty = "no closed orders" if closed else "no working orders"
         show(table(found, COLUMNS, optional=OPTIONAL_COLUMNS, empty=empty))
+
+
+def _show_results(names: Sequence[str], results: Sequence["OrderResult"], *, as_json: bool) -> None:
+    from tradewire_server.cli.rendering import print_json, show, show_line, table
+
+    if as_json:
+        print_json(
+            [
+                {
+                    "client_order_id": result.client_order_id,
+                    "order": result.order,
+                    "error": None if result.error is None else str(result.error),
+                }
+                for result in results
+            ]
+        )
+    else:
+        done = [result.order for result in results if result.order is not None]
+        show(table(done, COLUMNS, optional=OPTIONAL_COLUMNS, empty="none canceled"))
+        for name, result in zip(names, results, strict=True):
+            if result.error is not None:
+                show_line(f"{name}: {result.error}")
+    failed = sum(result.error is not None for result in results)
+    if failed:
+        raise CommandFailed(f"{failed} of {len(results)} could not be canceled")
 
 
 def _show(order: "Order", *, as_json: bool) -> None:

@@ -6,7 +6,13 @@ import grpc
 import pytest
 import tradewire_client as tw
 from google.rpc import status_pb2
-from tradewire_client._errors import error_of_status, is_transient, needs_sign_in, settles
+from tradewire_client._errors import (
+    error_of_status,
+    is_transient,
+    leaves_open,
+    needs_sign_in,
+    settles,
+)
 from tradewire_client._gen.google import rpc
 from tradewire_contract import reasons
 
@@ -45,6 +51,7 @@ def test_every_reason_of_the_catalogue_has_its_class(entry: Any) -> None:
     expected = {
         "rejected": tw.Rejected,
         "stream_closed": tw.StreamClosed,
+        "unknown": {"ANSWER_LATE": tw.TimedOut, "ANSWER_LOST": tw.Unavailable}.get(entry.name),
         "refused": tw.RateLimited
         if entry.name == "RATE_LIMITED"
         else REFUSED_CLASSES[CODES[entry.code]],
@@ -156,6 +163,7 @@ BEFORE_THE_ENGINE = {
     "TOKEN_EXPIRED",
     "SCOPE_MISSING",
     "RATE_LIMITED",
+    "STREAM_LIMIT",
     "OVERLOADED",
     "DEADLINE_PASSED",
     "NOT_SERVING",
@@ -187,6 +195,13 @@ def test_what_is_repeated_is_what_the_catalogue_calls_retryable_unless_the_id_is
 def test_without_details_only_a_lost_connection_is_repeated(code: grpc.StatusCode) -> None:
     lost = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "INTERNAL"}
     assert is_transient(bare(code)) == (code.name in lost)
+
+
+@pytest.mark.parametrize("entry", ERRORS, ids=lambda entry: entry.name)
+def test_what_nobody_knows_is_left_open_and_never_called_refused(entry: Any) -> None:
+    error = convert(status_of(entry.name))
+    assert leaves_open(error, repeated=False) == (entry.outcome == "unknown")
+    assert leaves_open(error, repeated=True) == (not settles(error))
 
 
 def test_a_new_sign_in_is_for_tokens_not_for_keys() -> None:

@@ -199,6 +199,19 @@ def test_an_answer_of_the_engine_settles_both_sendings(name: Any, kind: Any) -> 
     assert type(harness.outcome("a")) is kind
 
 
+@pytest.mark.parametrize("name", ["ANSWER_LATE", "ANSWER_LOST"])
+def test_a_result_that_nobody_knows_is_an_unknown_outcome(name: Any) -> None:
+    harness = Harness()
+    harness.place("a")
+    harness.frame()
+    harness.take(1, "a", error=status_of(name))
+
+    error = harness.outcome("a")
+    assert type(error) is tw.UnknownOutcome
+    assert error.client_order_id == "a"
+    assert isinstance(error.__cause__, tw.Unavailable)
+
+
 def test_what_waited_too_long_for_a_stream_is_not_sent() -> None:
     harness = Harness(patience=10.0)
     harness.place("sent", now=0.0)
