@@ -10,6 +10,8 @@ import gc
 import itertools
 import logging
 import secrets
+import socket
+import ssl
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,8 +33,12 @@ from tradewire_server.api.key_messages import key_of
 from tradewire_server.api.keys import apply_key
 from tradewire_server.api.market_data import BookEncoder
 from tradewire_server.api.registry import ADMIN_SERVICES, PUBLIC_SERVICES, Services
+from tradewire_server.api.rest.check import RequestCheck
+from tradewire_server.api.rest.listener import AuthorisationListener
+from tradewire_server.api.sessions import PRODUCTION
 from tradewire_server.api.venue import Venue
 from tradewire_server.auth.authenticator import Authenticator
+from tradewire_server.auth.handles import HandleTable
 from tradewire_server.auth.keys import KeyRing
 from tradewire_server.auth.limit_policy import EdgePolicy, LimitPolicy
 from tradewire_server.auth.limits import Limiter
@@ -51,6 +57,7 @@ from tradewire_server.metrics import Metrics
 from tradewire_server.recovery import recover, write_snapshot
 from tradewire_server.sequencer import Lane, NotServing, Published, Sequencer, Submission
 from tradewire_server.snapshotter import Snapshotter
+from tradewire_server.sockets import SocketError, Sockets
 from tradewire_server.streams.hub import Hub, HubBounds
 from tradewire_server.streams.market_data import MarketBounds, MarketData
 
@@ -64,7 +71,9 @@ REFLECTION = "/grpc.reflection."
 CHANNELZ = "/grpc.channelz."
 
 EDGE = EdgePolicy()
-SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
+Options = tuple[tuple[str, int], ...]
+
+SERVER_OPTIONS: Options = (
     # A taken port is an error, not a shared one.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", EDGE.message_bytes_max),
@@ -76,6 +85,17 @@ SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
 )
+
+
+# A REST request has headers of a browser, and its path stands among them once more.
+EDGE_OPTIONS: Options = (
+    *(option for option in SERVER_OPTIONS if "metadata" not in option[0]),
+    ("grpc.max_metadata_size", 32 << 10),
+    ("grpc.absolute_max_metadata_size", 64 << 10),
+)
+
+
+Listener = tuple[socket.socket, ssl.SSLContext | None]
 
 
 class ListenError(Exception):
@@ -99,10 +119,25 @@ class Tls:
             require_client_auth=client_ca is not None,
         )
 
+    def context(self) -> ssl.SSLContext:
+        """Read the files for a listener that is not gRPC's."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.key)
+        if self.client_ca is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(cafile=self.client_ca)
+        return context
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How a venue runs. Port 0 takes any free one."""
+    """How a venue runs. Port 0 takes any free one.
+
+    Envoy on this machine reaches the server by unix sockets (`socket_dir`, else where they fit).
+    For Envoy elsewhere, `edge_address` (gRPC) and `authz_address` (HTTPS) take `host:port`; whoever
+    connects there is believed when it says who the client is, so `peer_tls` has to name the
+    authority of the certificates that it needs. `reflection` None is: but in production.
+    """
 
     data_dir: Path
     environment: str = "sandbox"
@@ -111,6 +146,11 @@ class Settings:
     admin_port: int = 50052
     tls: Tls | None = None
     allow_plaintext: bool = False
+    socket_dir: Path | None = None
+    edge_address: str | None = None
+    authz_address: str | None = None
+    peer_tls: Tls | None = None
+    reflection: bool | None = None
     master_key: bytes | None = None
     heartbeat_s: float = 10.0
     limits: LimitPolicy = field(default_factory=LimitPolicy)
@@ -138,6 +178,9 @@ class Application:
         self.metrics = Metrics()
         self.failure: BaseException | None = None
         self.stopped = asyncio.Event()
+        # Known when it has started.
+        self._sockets: Sockets | None = None
+        self.edge_port = self.authz_port = 0
         self._epoch = self.journal.epoch
         self._tasks: list[asyncio.Task[None]] = []
         self._servers: list[grpc.aio.Server] = []
@@ -219,6 +262,22 @@ class Application:
             admin: Admission(authenticator, self.limiter, clock_ns=self.clock_ns, allow_admin=admin)
             for admin in (False, True)
         }
+        handles = HandleTable()
+        self._edge_admission = Admission(
+            authenticator,
+            self.limiter,
+            clock_ns=self.clock_ns,
+            allow_admin=False,
+            handles=handles,
+        )
+        check = RequestCheck(
+            authenticator,
+            self.limiter,
+            handles,
+            clock_ns=self.clock_ns,
+            measure=self.metrics.call,
+        )
+        self._authorisation = AuthorisationListener(check.decide)
         for account in self.state.accounts.values():
             self.limiter.set_exempt(account.name, account.rate_limit_exempt)
 
@@ -254,8 +313,11 @@ class Application:
 
     def public_edge(self) -> Edge:
         """Return an interceptor for a server of the public services."""
+        return self._edge(self._admission[False])
+
+    def _edge(self, admission: Admission) -> Edge:
         return Edge(
-            self._admission[False],
+            admission,
             services=PUBLIC_SERVICES,
             standard=(HEALTH, REFLECTION),
             measure=self.metrics.call,
@@ -266,13 +328,15 @@ class Application:
         self._services.add_public(server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
 
-    def _public_server(self) -> grpc.aio.Server:
-        server = grpc.aio.server(interceptors=[self.public_edge()], options=SERVER_OPTIONS)
+    def _public_server(self, admission: Admission, options: Options) -> grpc.aio.Server:
+        server = grpc.aio.server(interceptors=[self._edge(admission)], options=options)
         self.add_public(server)
-        reflection.enable_server_reflection(
-            [*sorted(PUBLIC_SERVICES), health_pb2.DESCRIPTOR.services_by_name["Health"].full_name],
-            server,
-        )
+        settings = self.settings
+        if settings.reflection or (
+            settings.reflection is None and settings.environment != PRODUCTION
+        ):
+            health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+            reflection.enable_server_reflection([*sorted(PUBLIC_SERVICES), health], server)
         return server
 
     def _admin_server(self) -> grpc.aio.Server:
@@ -281,6 +345,7 @@ class Application:
             services=ADMIN_SERVICES,
             standard=(HEALTH, REFLECTION, CHANNELZ),
             measure=self.metrics.call,
+            charges_standard=False,
         )
         server = grpc.aio.server(interceptors=[edge], options=SERVER_OPTIONS)
         self._services.add_admin(server)
@@ -289,26 +354,37 @@ class Application:
         reflection.enable_server_reflection(sorted(ADMIN_SERVICES), server)
         return server
 
+    @property
+    def sockets(self) -> Sockets:
+        """The unix sockets of the gateway, once the application has started."""
+        assert self._sockets is not None, "they are made by start"
+        return self._sockets
+
     async def start(self) -> tuple[int, int]:
         """Start everything and return the ports of the public and the admin listener.
 
         Raises ListenError when a port is taken or plaintext would leave the machine.
         """
         settings = self.settings
-        public, admin = self._public_server(), self._admin_server()
+        public = self._public_server(self._admission[False], SERVER_OPTIONS)
+        edge = self._public_server(self._edge_admission, EDGE_OPTIONS)
+        admin = self._admin_server()
         grpc_port = self._bind(
             public, settings.host, settings.grpc_port, flag="--grpc-port", tls=settings.tls
         )
         admin_port = self._bind(
             admin, "127.0.0.1", settings.admin_port, flag="--admin-port", tls=None
         )
+        authorisation = self._bind_gateway(edge)
         self._tasks.append(asyncio.create_task(self.sequencer.run(), name="sequencer"))
         # Before anybody is let in: connections of the former process cannot be alive.
         await self._settle_orphans()
         await self.set_health(serving=True)
-        for server in (public, admin):
+        for server in (public, edge, admin):
             await server.start()
             self._servers.append(server)
+        for listener, context in authorisation:
+            await self._authorisation.start(listener, context)
         # What is there now lives long; the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -332,6 +408,48 @@ class Application:
             raise ListenError(
                 f"port {port} on {host} cannot be opened, probably another process has it: "
                 f"stop that one or choose another port with {flag}"
+            ) from error
+
+    def _bind_gateway(self, edge: grpc.aio.Server) -> list[Listener]:
+        """Bind what Envoy reaches; returns the listeners of the authorisation service.
+
+        Raises ListenError.
+        """
+        settings, tls = self.settings, self.settings.peer_tls
+        listeners: list[Listener] = []
+        if settings.edge_address or settings.authz_address:
+            if tls is None or tls.client_ca is None:
+                raise ListenError(
+                    "whoever reaches the listeners of the gateway is believed when it says who the "
+                    "client is: they need a certificate, and the authority of the gateway's own"
+                )
+            if settings.edge_address:
+                host, _, port = settings.edge_address.rpartition(":")
+                self.edge_port = self._bind(edge, host, int(port), flag="--edge-address", tls=tls)
+            if settings.authz_address:
+                listener = self._bind_authz(settings.authz_address)
+                self.authz_port = listener.getsockname()[1]
+                listeners.append((listener, tls.context()))
+        try:
+            sockets = self._sockets = Sockets(settings.data_dir, settings.socket_dir)
+            with sockets.making(sockets.edge) as path:
+                edge.add_insecure_port(f"unix:{path}")
+            listeners.append((sockets.bind_authz(), None))
+        except (SocketError, OSError, RuntimeError) as error:
+            for listener, _ in listeners:
+                listener.close()
+            raise ListenError(f"the gateway's sockets cannot be opened: {error}") from error
+        return listeners
+
+    def _bind_authz(self, address: str) -> socket.socket:
+        host, _, port = address.rpartition(":")
+        host = host.strip("[]")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            return socket.create_server((host, int(port)), family=family)
+        except OSError as error:
+            raise ListenError(
+                f"{address} cannot be opened ({error.strerror}): choose another --authz-address"
             ) from error
 
     async def _settle_orphans(self) -> None:
@@ -395,7 +513,9 @@ class Application:
         self.hub.close_all(Reason.SERVER_DRAINING)
         self.market_data.close_all(Reason.SERVER_DRAINING)
         grace = 0.0 if self.failure is not None else self.settings.drain_s
+        await self._authorisation.close()
         await asyncio.gather(*(server.stop(grace) for server in self._servers))
+        self.sockets.remove()
         self.sequencer.stop()
         await asyncio.gather(*self._tasks)
         self.sequencer.close()

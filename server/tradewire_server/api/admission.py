@@ -1,9 +1,10 @@
 """Authenticate, authorise, limit, validate: plain functions, called per call by the edge and per
-command by EnterOrders.
+command by EnterOrders and batches.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from typing import NamedTuple
 
 import protovalidate
 from buf.validate import validate_pb2
@@ -17,23 +18,41 @@ from tradewire_server.api.errors import ApiError, make_error, make_status
 from tradewire_server.api.wire import Malformed
 from tradewire_server.auth.authenticator import Authenticator
 from tradewire_server.auth.buckets import LimitState
-from tradewire_server.auth.caller import address_buckets, authorise
-from tradewire_server.auth.errors import AuthError, PermissionDenied, Unauthenticated
+from tradewire_server.auth.caller import Caller, address_buckets, authorise
+from tradewire_server.auth.errors import AuthError, Exhausted, PermissionDenied, Unauthenticated
 from tradewire_server.auth.errors import Reason as DenialReason
-from tradewire_server.auth.limits import Limiter
+from tradewire_server.auth.handles import HandleTable
+from tradewire_server.auth.keys import PUBLIC
+from tradewire_server.auth.limits import Limiter, rate_limited
 from tradewire_server.auth.tokens import bearer_token
 from tradewire_server.engine.vocabulary import Reason
 
 NS_PER_S = 10**9
 AUTHORIZATION = "authorization"
 CLIENT_ADDRESS = "x-tradewire-client-address"
+HANDLE = "x-tradewire-handle"
+# Envoy's transcoder leaves the path of the HTTP request there.
+ORIGINAL_PATH = "x-envoy-original-path"
+_SINGLE = frozenset({AUTHORIZATION, CLIENT_ADDRESS, HANDLE})
 ADMIN_SCOPE = "admin"
 # An error is answered in metadata, of which clients accept 8 KiB.
 VIOLATIONS_MAX = 16
 
 
+class Admitted(NamedTuple):
+    """A call that may be served, or why not, and the state of its sender's limits."""
+
+    call: Call | None
+    state: LimitState
+    error: AuthError | None
+
+
 class Admission:
-    """What every call passes before a servicer sees it."""
+    """What every call of a listener passes before a servicer sees it.
+
+    With `handles` it is the listener that Envoy calls: its peers are believed when they say who the
+    client is, and what Envoy made of an HTTP request needs the handle of that request's check.
+    """
 
     def __init__(
         self,
@@ -42,59 +61,138 @@ class Admission:
         *,
         clock_ns: Callable[[], int],
         allow_admin: bool,
+        handles: HandleTable | None = None,
     ) -> None:
         self.authenticator = authenticator
         self.limiter = limiter
         self.clock_ns = clock_ns
         self._allow_admin = allow_admin
+        self._handles = handles
 
-    def identify(
+    def admit(
         self,
         method: Method,
         metadata: Iterable[tuple[str, str | bytes]] | None,
         *,
         peer: str,
         time_remaining_s: float | None,
-    ) -> Call:
-        """Establish who calls, and whether they may call this.
+    ) -> Admitted:
+        """Establish who calls, whether they may call this, and take what it costs.
 
-        Raises AuthError.
+        Whoever is refused pays with their address. The commands of a stream are paid one by one.
         """
         now_ns = self.clock_ns()
-        headers = _headers(metadata)
-        address = client_address(peer, headers.get(CLIENT_ADDRESS))
-        caller = None
-        authorization = headers.get(AUTHORIZATION)
-        if authorization is not None and method.scope != "public":
-            caller = self.authenticator.authenticate_bearer(
-                bearer_token(authorization), address=address, now_ns=now_ns
-            )
-            if ADMIN_SCOPE in caller.scopes and not self._allow_admin:
-                raise PermissionDenied(
-                    DenialReason.SCOPE_MISSING,
-                    "A key that operates the venue is accepted on the admin listener only.",
-                    required=method.scope,
-                    granted=ADMIN_SCOPE,
-                )
-        authorise(caller, method.scope)
-        buckets = caller.buckets() if caller is not None else address_buckets(address)
+        headers, repeated = _headers(metadata)
+        address = client_address(
+            peer, headers.get(CLIENT_ADDRESS), is_gateway=self._handles is not None
+        )
+        try:
+            if repeated:
+                raise _two_credentials()
+            caller = self._identify(method, headers, address, now_ns)
+        except AuthError as error:
+            state = self.limiter.take(address_buckets(address), weight=1, now_ns=now_ns)
+            return Admitted(None, state, error if state.allowed else rate_limited(state))
         valid_until_ns = 0
         if time_remaining_s is not None and time_remaining_s < 86_400:
             valid_until_ns = now_ns + int(time_remaining_s * NS_PER_S)
-        return Call(method, caller, address, buckets, valid_until_ns)
+        if caller is not None and caller.is_signed:
+            # Exclusive there, inclusive here.
+            last_ns = caller.expires_ns - 1
+            valid_until_ns = min(valid_until_ns or last_ns, last_ns)
+        buckets = caller.buckets() if caller is not None else address_buckets(address)
+        call = Call(method, caller, address, buckets, valid_until_ns)
+        if method.client_streaming:
+            return Admitted(call, self.look_at_limit(call), None)
+        state = self.limit(call, method)
+        refusal = None if state.allowed else rate_limited(state, weight=method.weight)
+        return Admitted(call, state, refusal)
+
+    def _identify(
+        self, method: Method, headers: Mapping[str, str], address: str | None, now_ns: int
+    ) -> Caller | None:
+        """Return who calls, None where nobody needs to say.
+
+        Raises AuthError.
+        """
+        authorization = headers.get(AUTHORIZATION)
+        caller = self._redeem(method, headers, now_ns)
+        if caller is not None and authorization is not None:
+            raise _two_credentials()
+        if caller is None and authorization is not None and method.scope != PUBLIC:
+            caller = self.authenticator.authenticate_bearer(
+                bearer_token(authorization), address=address, now_ns=now_ns
+            )
+        if caller is not None:
+            check_listener(caller, method.scope, allow_admin=self._allow_admin)
+        authorise(caller, method.scope)
+        return caller
+
+    def _redeem(self, method: Method, headers: Mapping[str, str], now_ns: int) -> Caller | None:
+        """Return who signed the HTTP request that Envoy made this call of, None if nobody did.
+
+        Raises Unauthenticated when Envoy has not asked whether the request may pass.
+        """
+        if self._handles is None:
+            return None
+        handle = headers.get(HANDLE)
+        if handle is None:
+            if ORIGINAL_PATH not in headers:
+                return None
+            raise Unauthenticated(
+                DenialReason.UNAUTHENTICATED,
+                "The request came past the check of REST requests, so it is not served.",
+            )
+        caller = self._handles.redeem(handle, method.path, now_ns).caller
+        if caller is not None:
+            # The key may have been revoked since the check.
+            self.authenticator.recheck(caller, now_ns)
+        return caller
+
+    def admit_standard(
+        self, metadata: Iterable[tuple[str, str | bytes]] | None, *, peer: str
+    ) -> Exhausted | None:
+        """Take what a call of a standard service costs its address; return the error if it is too
+        much.
+
+        Probes are what keeps a venue alive: they may use the reserve and are not banned.
+        """
+        headers, _ = _headers(metadata)
+        address = client_address(
+            peer, headers.get(CLIENT_ADDRESS), is_gateway=self._handles is not None
+        )
+        state = self.limiter.take(
+            address_buckets(address), weight=1, now_ns=self.clock_ns(), reduces_risk=True
+        )
+        return None if state.allowed else rate_limited(state)
 
     def limit(self, call: Call, method: Method) -> LimitState:
         """Take what one call of a method costs; the caller looks at `allowed`."""
-        return self.limiter.take(
+        call.limit_state = self.limiter.take(
             call.buckets,
             weight=method.weight,
             now_ns=self.clock_ns(),
             reduces_risk=method.reduces_risk,
         )
+        return call.limit_state
 
     def look_at_limit(self, call: Call) -> LimitState:
         """Return the state of a call's limits without taking anything."""
         return self.limiter.take(call.buckets, weight=0, now_ns=self.clock_ns(), reduces_risk=True)
+
+
+def check_listener(caller: Caller, scope: str, *, allow_admin: bool) -> None:
+    """Refuse a key that operates the venue where everybody can call.
+
+    Raises PermissionDenied.
+    """
+    if ADMIN_SCOPE in caller.scopes and not allow_admin:
+        raise PermissionDenied(
+            DenialReason.SCOPE_MISSING,
+            "A key that operates the venue is accepted on the admin listener only.",
+            required=scope,
+            granted=ADMIN_SCOPE,
+        )
 
 
 def validate(message: Message | Malformed) -> None:
@@ -154,27 +252,36 @@ def field_path(violation: Violation, *, skip: int = 0) -> str:
     return ".".join(parts)
 
 
-def _headers(metadata: Iterable[tuple[str, str | bytes]] | None) -> Mapping[str, str]:
-    """Return the headers by name.
-
-    Raises Unauthenticated when there are two credentials: what stands before this server may have
-    looked at the other one.
+def _headers(
+    metadata: Iterable[tuple[str, str | bytes]] | None,
+) -> tuple[Mapping[str, str], bool]:
+    """Return the headers by name, and whether one that decides who calls is there twice: what
+    stands before this server may have looked at the other one.
     """
     headers: dict[str, str] = {}
+    repeated = False
     for key, value in metadata or ():
-        if key == AUTHORIZATION and key in headers:
-            raise Unauthenticated(
-                DenialReason.UNAUTHENTICATED, "There are two authorization headers: send one."
-            )
+        if key in headers and key in _SINGLE:
+            repeated = True
         if isinstance(value, str):
             headers[key] = value
-    return headers
+    return headers, repeated
 
 
-def client_address(peer: str, forwarded: str | None) -> str | None:
+def _two_credentials() -> Unauthenticated:
+    return Unauthenticated(
+        DenialReason.UNAUTHENTICATED, "There are two credentials, or one of them twice: send one."
+    )
+
+
+def client_address(peer: str, forwarded: str | None, *, is_gateway: bool = False) -> str | None:
     """Return the address of the client: that of the peer, or what a gateway in this process or
     behind a unix socket says of it. What anybody else says is ignored.
+
+    `is_gateway` is for a listener that only gateways can reach: over the network, too.
     """
+    if is_gateway and forwarded is not None:
+        return forwarded
     kind, _, rest = peer.partition(":")
     if kind == "ipv4":
         return rest.rpartition(":")[0]

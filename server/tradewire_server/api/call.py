@@ -6,20 +6,24 @@ from dataclasses import dataclass
 from tradewire_contract import Method
 
 from tradewire_server.api.errors import make_error
-from tradewire_server.auth.buckets import Bucket
+from tradewire_server.auth.buckets import EXEMPT, Bucket, LimitState
 from tradewire_server.auth.caller import Caller
 from tradewire_server.engine.vocabulary import Reason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """A call that was admitted; its commands are too old after `valid_until_ns`, if not 0."""
+    """A call that was admitted; its commands are too old after `valid_until_ns`, if not 0.
+
+    `limit_state` is that of the sender's tightest limit after what was taken last.
+    """
 
     method: Method
     caller: Caller | None
     address: str | None
     buckets: tuple[Bucket, ...]
     valid_until_ns: int
+    limit_state: LimitState = EXEMPT
 
 
 _current: ContextVar[Call] = ContextVar("call")

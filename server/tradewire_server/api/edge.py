@@ -1,8 +1,9 @@
 """The gRPC edge: one interceptor around every method of the contract.
  In this order: authenticate, authorise by the contract's scope, limit by its weight, validate by
-its rules, then the servicer; then log and measure. A method that is not in the contract does not
-exist here, except the standard services that the listener names. The wrapped handler of a method is
-made once.
+its rules, then the servicer; then log and measure. Every reply says what is left of the limits: in
+the initial metadata, or with the status where a stream has no first message. A method that is not
+in the contract does not exist here, except the standard services that the listener names. The
+wrapped handler of a method is made once.
 
 EnterOrders is limited and validated per command by its servicer, with the same functions.
 """
@@ -10,7 +11,7 @@ EnterOrders is limited and validated per command by its servicer, with the same 
 import inspect
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import grpc
@@ -19,13 +20,13 @@ from google.rpc import code_pb2
 from grpc_status import rpc_status
 from tradewire_contract import Method, methods
 
-from tradewire_server.api.admission import Admission, auth_error, validate
-from tradewire_server.api.call import Call, enter_call
-from tradewire_server.api.errors import ApiError, make_status
+from tradewire_server.api.admission import Admission, Admitted, auth_error, validate
+from tradewire_server.api.call import enter_call
+from tradewire_server.api.errors import ApiError, make_status, retry_after_ms
+from tradewire_server.api.reply_headers import deprecation_headers, limit_headers
 from tradewire_server.api.wire import passing_bytes, tolerant
-from tradewire_server.auth.buckets import LimitState
+from tradewire_server.auth.buckets import EXEMPT
 from tradewire_server.auth.errors import AuthError
-from tradewire_server.auth.limits import rate_limited
 from tradewire_server.engine.vocabulary import Reason
 from tradewire_server.sequencer import NotServing, Overloaded
 
@@ -49,7 +50,9 @@ class Measure(Protocol):
 
 
 class Edge(grpc.aio.ServerInterceptor):
-    """See the module's docstring. `standard` are prefixes of services that need no admission."""
+    """See the module's docstring. `standard` are prefixes of services that need no credential; what
+    they cost, the address pays, unless this is a listener for this machine only.
+    """
 
     def __init__(
         self,
@@ -58,8 +61,10 @@ class Edge(grpc.aio.ServerInterceptor):
         services: frozenset[str],
         standard: tuple[str, ...],
         measure: Measure,
+        charges_standard: bool = True,
     ) -> None:
         self._admission = admission
+        self._charges_standard = charges_standard
         self._standard = standard
         self._measure = measure
         self._methods = {
@@ -79,6 +84,8 @@ class Edge(grpc.aio.ServerInterceptor):
             return wrapped
         handler = await continuation(handler_call_details)
         if handler is not None and path.startswith(self._standard):
+            if self._charges_standard:
+                handler = self._wrapped[path] = self._wrap_standard(handler)
             return handler
         method = self._methods.get(path)
         if handler is None or method is None:
@@ -108,26 +115,36 @@ class Edge(grpc.aio.ServerInterceptor):
     def _unary(
         self, method: Method, behavior: Callable[[Any, Context], Awaitable[Any]]
     ) -> Callable[[Any, Context], Awaitable[Any]]:
+        announced = deprecation_headers(method.deprecation)
+
         async def unary(request: Any, context: Context) -> Any:
             started = time.perf_counter()
             # Unless it comes to an end of its own.
             code = CANCELLED
+            state = EXEMPT
             try:
-                call = self._identify(method, context)
+                call, state, refusal = self._admit(method, context)
+                if refusal is not None:
+                    raise refusal
+                assert call is not None, "what has no call has an error"
                 enter_call(call)
-                state = self._admission.limit(call, method)
-                limits = limit_metadata(state)
-                if limits:
-                    await context.send_initial_metadata(limits)
-                if not state.allowed:
-                    raise rate_limited(state, weight=method.weight)
-                validate(request)
-                response = await behavior(request, context)
+                try:
+                    validate(request)
+                    response = await behavior(request, context)
+                finally:
+                    # What its parts cost may have been taken meanwhile.
+                    state = call.limit_state
+                head = (*limit_headers(state), *announced)
+                if head:
+                    await context.send_initial_metadata(head)
                 code = OK
                 return response
             except Exception as error:  # noqa: BLE001 - the outermost loop of a call
                 status = error_of(error, method).status
                 code = status.code
+                head = (*limit_headers(state, retry_after_ms=retry_after_ms(status)), *announced)
+                if head:
+                    await context.send_initial_metadata(head)
                 await context.abort_with_status(rpc_status.to_status(status))
             finally:
                 self._measure(method.path, code, time.perf_counter() - started)
@@ -137,45 +154,85 @@ class Edge(grpc.aio.ServerInterceptor):
     def _stream(
         self, method: Method, behavior: Callable[[Any, Context], AsyncIterator[Any]]
     ) -> Callable[[Any, Context], AsyncIterator[Any]]:
+        announced = deprecation_headers(method.deprecation)
+
         async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
             started = time.perf_counter()
             # Unless it comes to an end of its own.
             code = CANCELLED
-            limits: Sequence[tuple[str, str]] = ()
+            state = EXEMPT
+            is_open = False
             try:
-                call = self._identify(method, context)
+                call, state, refusal = self._admit(method, context)
+                if refusal is not None:
+                    raise refusal
+                assert call is not None, "what has no call has an error"
                 enter_call(call)
-                if method.client_streaming:
-                    # What its commands cost is taken from them.
-                    limits = limit_metadata(self._admission.look_at_limit(call))
-                else:
-                    state = self._admission.limit(call, method)
-                    limits = limit_metadata(state)
-                    if not state.allowed:
-                        raise rate_limited(state, weight=method.weight)
+                if not method.client_streaming:
                     validate(request)
                 async for message in behavior(request, context):
+                    if not is_open:
+                        is_open = True
+                        # Not earlier: nothing may precede an error before the first message.
+                        head = (*limit_headers(state), *announced)
+                        if head:
+                            await context.send_initial_metadata(head)
                     yield message
                 code = OK
             except Exception as error:  # noqa: BLE001 - the outermost loop of a call
-                status = rpc_status.to_status(error_of(error, method).status)
-                code = status.code.value[0]
-                # With the status: nothing may precede an error before the first message.
-                await context.abort(
-                    status.code, status.details, (*limits, *status.trailing_metadata)
-                )
+                answer = error_of(error, method).status
+                head = (*limit_headers(state, retry_after_ms=retry_after_ms(answer)), *announced)
+                status = rpc_status.to_status(answer)
+                code = answer.code
+                await context.abort(status.code, status.details, (*head, *status.trailing_metadata))
             finally:
                 self._measure(method.path, code, time.perf_counter() - started)
 
         return stream
 
-    def _identify(self, method: Method, context: Context) -> Call:
-        return self._admission.identify(
+    def _admit(self, method: Method, context: Context) -> Admitted:
+        return self._admission.admit(
             method,
             cast(Any, context.invocation_metadata()),
             peer=context.peer(),
             time_remaining_s=context.time_remaining(),
         )
+
+    def _wrap_standard(self, handler: Handler) -> Handler:
+        """Let the calls of a standard service cost their address something."""
+
+        async def pay(context: Context) -> None:
+            error = self._admission.admit_standard(
+                cast(Any, context.invocation_metadata()), peer=context.peer()
+            )
+            if error is not None:
+                await context.abort_with_status(rpc_status.to_status(auth_error(error).status))
+
+        if handler.unary_unary is not None:
+            unary = cast(Any, handler.unary_unary)
+
+            async def paid_unary(request: Any, context: Context) -> Any:
+                await pay(context)
+                return await unary(request, context)
+
+            make: Any = grpc.unary_unary_rpc_method_handler
+            paid: Any = paid_unary
+        else:
+            stream = cast(Any, handler.unary_stream or handler.stream_stream)
+
+            async def paid_stream(request: Any, context: Context) -> AsyncIterator[Any]:
+                await pay(context)
+                async for message in stream(request, context):
+                    yield message
+
+            make = (
+                grpc.stream_stream_rpc_method_handler
+                if handler.unary_stream is None
+                else grpc.unary_stream_rpc_method_handler
+            )
+            paid = paid_stream
+        wrapped: Handler = make(paid, handler.request_deserializer, handler.response_serializer)
+        return wrapped
 
 
 async def _no_method(requests: Any, context: Context) -> None:
@@ -202,19 +259,3 @@ def error_of(error: Exception, method: Method) -> ApiError:
         raise error
     logger.exception("%s failed", method.path, exc_info=error)
     return ApiError(make_status(Reason.INTERNAL, "the server broke one of its own rules"))
-
-
-def limit_metadata(state: LimitState) -> Sequence[tuple[str, str]]:
-    """Return the state of the tightest limit as the RateLimit headers say it (reset in seconds);
-    nothing when no limits apply.
-    """
-    if state.is_exempt:
-        return ()
-    metadata = [
-        ("ratelimit-limit", str(state.limit)),
-        ("ratelimit-remaining", str(state.remaining)),
-        ("ratelimit-reset", str(-(-state.reset_ms // 1000))),
-    ]
-    if state.retry_after_ms:
-        metadata.append(("retry-after", str(-(-state.retry_after_ms // 1000))))
-    return tuple(metadata)

@@ -58,6 +58,13 @@ def make_status(
     return status
 
 
+def retry_after_ms(status: status_pb2.Status) -> int:
+    """Return for how long an error says to wait, 0 when it does not say."""
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info), "every error begins with its ErrorInfo"
+    return int(info.metadata.get("retry_after_ms", "0"))
+
+
 def _pack(detail: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest) -> any_pb2.Any:
     packed = any_pb2.Any()
     packed.Pack(detail)

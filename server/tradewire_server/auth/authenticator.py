@@ -17,6 +17,7 @@ revocation counts at once.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 
 from tradewire_server.auth.addresses import is_allowed
 from tradewire_server.auth.caller import Caller
@@ -28,7 +29,7 @@ from tradewire_server.auth.replay import ReplayGuard
 from tradewire_server.auth.sealing import Entropy, Sealer
 from tradewire_server.auth.throttle import SignInThrottle
 from tradewire_server.auth.tokens import IssuedSession, TokenAuthority, TokenForged
-from tradewire_server.auth.verifier import Proof, Verifier
+from tradewire_server.auth.verifier import Proof, VerifiedProof, Verifier
 from tradewire_server.auth.watchers import Callback
 
 _NS_PER_MS = 1_000_000
@@ -126,17 +127,25 @@ class Authenticator:
         )
 
     def authenticate_signature(
-        self, request: SignedRequest, *, address: str | None, now_ns: int
+        self,
+        request: SignedRequest,
+        *,
+        address: str | None,
+        now_ns: int,
+        permit: Callable[[Caller], None] | None = None,
     ) -> Caller:
         """Return the caller that signed this request, once per signature.
 
+        `permit` raises PermissionDenied when the caller may not do this; the nonce stays unused.
+
         Raises:
-            As `create_session`, without SCOPE_MISSING.
+            As `create_session`.
         """
         self._throttle.check(address=address, key_id=request.key_id, now_ns=now_ns)
         proof, _ = self._reader.read_request(request)
-        key = self._prove(proof, address=address, now_ns=now_ns)
-        return Caller(
+        verified = self._verify(proof, address=address, now_ns=now_ns)
+        key = verified.key
+        caller = Caller(
             account=key.account,
             key_id=key.key_id,
             scopes=key.scopes,
@@ -144,6 +153,10 @@ class Authenticator:
             token_id=None,
             expires_ns=(proof.timestamp_ms + proof.window_ms + 1) * _NS_PER_MS,
         )
+        if permit is not None:
+            permit(caller)
+        self._admit(verified, address=address, now_ns=now_ns)
+        return caller
 
     def check_signature(
         self, request: SignedRequest, *, address: str | None, now_ns: int
@@ -236,6 +249,11 @@ class Authenticator:
         return withdraw
 
     def _prove(self, proof: Proof, *, address: str | None, now_ns: int) -> ApiKey:
+        verified = self._verify(proof, address=address, now_ns=now_ns)
+        self._admit(verified, address=address, now_ns=now_ns)
+        return verified.key
+
+    def _verify(self, proof: Proof, *, address: str | None, now_ns: int) -> VerifiedProof:
         self._check_fresh(proof, now_ns)
         verified = self._verifier.verify(proof, self._keys.get(proof.key_id))
         if verified is None:
@@ -246,9 +264,12 @@ class Authenticator:
                 f"environment name {self._environment!r} and the string to sign.",
             )
         _check_usable(verified.key, address=address, now_ns=now_ns)
+        return verified
+
+    def _admit(self, verified: VerifiedProof, *, address: str | None, now_ns: int) -> None:
+        """Take note of a proof that was verified and may be used: once."""
         self._replay.admit(verified, now_ns)
-        self._throttle.note_success(address=address, key_id=proof.key_id)
-        return verified.key
+        self._throttle.note_success(address=address, key_id=verified.key.key_id)
 
     def _check_fresh(self, proof: Proof, now_ns: int) -> None:
         self._replay.check_fresh(

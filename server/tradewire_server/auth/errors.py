@@ -35,6 +35,7 @@ class Reason(enum.StrEnum):
     SCOPE_MISSING = "SCOPE_MISSING"
     SCOPE_NOT_GRANTABLE = "SCOPE_NOT_GRANTABLE"
     RATE_LIMITED = "RATE_LIMITED"
+    OVERLOADED = "OVERLOADED"
 
 
 class AuthError(Exception):

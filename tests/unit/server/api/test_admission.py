@@ -4,11 +4,10 @@ import pytest
 from tradewire.v1 import market_data_service_pb2, order_service_pb2
 from tradewire_contract import methods
 from tradewire_server.api.admission import auth_error, client_address, validate
-from tradewire_server.api.edge import error_of, limit_metadata
+from tradewire_server.api.edge import error_of
 from tradewire_server.api.enter_orders import check_frame
 from tradewire_server.api.errors import ApiError
 from tradewire_server.api.wire import Malformed
-from tradewire_server.auth.buckets import EXEMPT, LimitState
 from tradewire_server.auth.errors import InvalidRequest, PermissionDenied
 from tradewire_server.auth.errors import Reason as AuthReason
 from tradewire_server.engine.vocabulary import Reason
@@ -79,18 +78,6 @@ def test_a_frame_has_at_most_256_commands() -> None:
     with pytest.raises(ApiError) as error:
         check_frame(frame(*(limit(f"a-{number}") for number in range(257))))
     assert failure_of(error.value.status).reason == "FRAME_TOO_LARGE"
-
-
-def test_limits_are_said_in_seconds_rounded_up() -> None:
-    state = LimitState("key", 100, 7, 1_001, 0, True)
-    assert dict(limit_metadata(state)) == {
-        "ratelimit-limit": "100",
-        "ratelimit-remaining": "7",
-        "ratelimit-reset": "2",
-    }
-    refused = LimitState("key", 100, 0, 2_000, 1, False)
-    assert dict(limit_metadata(refused))["retry-after"] == "1"
-    assert limit_metadata(EXEMPT) == ()
 
 
 def test_a_refusal_of_the_auth_package_is_the_contracts_error() -> None:

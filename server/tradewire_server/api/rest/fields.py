@@ -1,0 +1,222 @@
+"""The fields of a message as JSON names them, and which texts and numbers a field takes.
+
+The transcoder reads both names of a field, drops what it does not know and takes the last of two.
+Here a field is given once, under one of its names, or the request is refused.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any, NamedTuple
+
+from google.protobuf import duration_pb2, field_mask_pb2, timestamp_pb2
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from tradewire_contract import ContractError
+
+# What a key or a value is shown of, and what is compared with names that exist.
+SHOWN_MAX = 64
+FOUND_MAX = 16
+
+_INTEGER = re.compile(r"-?[0-9]{1,40}(\.0{1,40})?", re.ASCII)
+_EXPONENT = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?[eE][+-]?[0-9]{1,3}", re.ASCII)
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}", re.ASCII)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+_INTEGER_BOUNDS = {
+    FieldDescriptor.CPPTYPE_INT32: (-(1 << 31), (1 << 31) - 1),
+    FieldDescriptor.CPPTYPE_INT64: (-(1 << 63), (1 << 63) - 1),
+    FieldDescriptor.CPPTYPE_UINT32: (0, (1 << 32) - 1),
+    FieldDescriptor.CPPTYPE_UINT64: (0, (1 << 64) - 1),
+}
+# None is in the contract; what is wrong with one is left to the transcoder.
+_FLOATS = (FieldDescriptor.CPPTYPE_FLOAT, FieldDescriptor.CPPTYPE_DOUBLE)
+# Messages that JSON writes as one text.
+_TEXT_MESSAGES: dict[str, tuple[Callable[[], Any], str]] = {
+    "google.protobuf.Timestamp": (timestamp_pb2.Timestamp, "2026-01-31T12:00:00Z"),
+    "google.protobuf.Duration": (duration_pb2.Duration, "1.5s"),
+    "google.protobuf.FieldMask": (field_mask_pb2.FieldMask, "price,quantity"),
+}
+
+
+class Fields(NamedTuple):
+    """A message's fields under each of their names."""
+
+    by_name: dict[str, FieldDescriptor]
+    names: tuple[str, ...]
+
+
+@cache
+def fields_of(descriptor: Descriptor) -> Fields:
+    """Return the fields of a message.
+
+    Raises ContractError when one is of a kind that no request of the contract has until now.
+    """
+    for field in descriptor.fields:
+        message = field.message_type
+        if message is None or is_text_message(message):
+            continue
+        if message.full_name.startswith("google.") or message.GetOptions().map_entry:
+            raise ContractError(f"{field.full_name} is of a kind that REST requests do not have")
+    by_name = {field.name: field for field in descriptor.fields}
+    by_name |= {field.json_name: field for field in descriptor.fields}
+    return Fields(by_name, tuple(field.json_name for field in descriptor.fields))
+
+
+def is_text_message(descriptor: Descriptor) -> bool:
+    """Say whether JSON writes this message as a text."""
+    return descriptor.full_name in _TEXT_MESSAGES
+
+
+class Findings:
+    """What is wrong with a request, field by field; of very much the first."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+
+    @property
+    def is_full(self) -> bool:
+        """Whether enough was found to tell."""
+        return len(self.found) >= FOUND_MAX
+
+    def add(self, path: str, what: str) -> None:
+        """Take note of what is wrong with a field."""
+        if not self.is_full:
+            self.found.append((path, what))
+
+
+class Given:
+    """Which fields of one message were given, to refuse the second time."""
+
+    def __init__(self, descriptor: Descriptor) -> None:
+        self._descriptor = descriptor
+        self._names: dict[str, str] = {}
+        self._oneofs: dict[str, str] = {}
+
+    def problem(
+        self, field: FieldDescriptor, name: str, *, where: str = "", counts: bool = True
+    ) -> str | None:
+        """Take note of a field and say why it must not be given here, None if it may.
+
+        A null (it does not count) is no member of its oneof.
+        """
+        former = self._names.get(field.name)
+        if former is not None:
+            if former.startswith("/"):
+                return "is given by the path, and a second time here"
+            both = "" if former == name else f", as {former} and as {name}"
+            return f"is given twice{both}"
+        self._names[field.name] = where or name
+        oneof = field.containing_oneof
+        if oneof is None or not counts:
+            return None
+        other = self._oneofs.setdefault(oneof.name, field.name)
+        if other != field.name:
+            return f"excludes {other}, which is given too"
+        return None
+
+    def repeated(self, field: FieldDescriptor, name: str) -> str | None:
+        """Take note of one more value of a list, which has to be under the same name."""
+        former = self._names.setdefault(field.name, name)
+        return None if former == name else f"is given twice, as {former} and as {name}"
+
+
+def unknown(name: str, names: Iterable[str]) -> str:
+    """Return what is said of a field that does not exist."""
+    suggestion = did_you_mean(name, names)
+    return f"is not a field of this request{suggestion}"
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """Return `: did you mean ...?` if a word is near one that exists."""
+    if len(word) > SHOWN_MAX:
+        return ""
+    folded = {known.lower().replace("_", ""): known for known in words}
+    wanted = word.lower().replace("_", "").replace("-", "")
+    near = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.7)
+    # `BUY` for `SIDE_BUY`.
+    ends = [key for key in folded if len(wanted) > 1 and key.endswith(wanted)]
+    found = [*(ends if len(ends) == 1 else ()), *near]
+    return f": did you mean {folded[found[0]]}?" if found else ""
+
+
+def shown(text: str) -> str:
+    """Return as much of a text as an error shows, printable."""
+    return (text if text.isprintable() else ascii(text)[1:-1])[:SHOWN_MAX]
+
+
+def text_problem(field: FieldDescriptor, text: str) -> str | None:
+    """Say why a text is not a value of a field, None if it is one."""
+    if _SURROGATE.search(text):
+        return "has half a character: it is not valid Unicode"
+    message = field.message_type
+    if message is not None:
+        return _text_message_problem(message, text)
+    enum = field.enum_type
+    if enum is not None:
+        return None if text in enum.values_by_name else _enum_text_problem(enum, text)
+    if field.cpp_type in _INTEGER_BOUNDS:
+        return _integer_text_problem(field, text)
+    if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
+        return f"must be {kind_of(field)}"
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        is_base64 = _BASE64.fullmatch(text) is not None and len(text.rstrip("=")) % 4 != 1
+        return None if is_base64 else "must be base64"
+    return None
+
+
+def number_problem(field: FieldDescriptor, number: int | float) -> str | None:
+    """Say why a number is not a value of a field, None if it is one."""
+    bounds = _INTEGER_BOUNDS.get(field.cpp_type)
+    if field.enum_type is not None:
+        bounds = _INTEGER_BOUNDS[FieldDescriptor.CPPTYPE_INT32]
+    if bounds is not None:
+        if isinstance(number, float) and not number.is_integer():
+            return "must be a whole number"
+        low, high = bounds
+        return None if low <= number <= high else f"must be between {low} and {high}"
+    return None if field.cpp_type in _FLOATS else f"must be {kind_of(field)}"
+
+
+def kind_of(field: FieldDescriptor) -> str:
+    """Return what JSON has for a value of this field, for an error text."""
+    if field.message_type is not None:
+        text = _TEXT_MESSAGES.get(field.message_type.full_name)
+        return f'a string such as "{text[1]}"' if text else "an object"
+    if field.enum_type is not None:
+        return f"one of {', '.join(_enum_names(field.enum_type))}"
+    if field.cpp_type in _INTEGER_BOUNDS:
+        return "a whole number"
+    if field.cpp_type in _FLOATS:
+        return "a number"
+    if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
+        return "true or false"
+    return "base64 in quotes" if field.type == FieldDescriptor.TYPE_BYTES else "a string in quotes"
+
+
+def _text_message_problem(descriptor: Descriptor, text: str) -> str | None:
+    kind, example = _TEXT_MESSAGES[descriptor.full_name]
+    try:
+        kind().FromJsonString(text)
+    except ValueError:
+        return f'must be of the form "{example}"'
+    return None
+
+
+def _enum_names(enum: EnumDescriptor) -> list[str]:
+    return [value.name for value in enum.values if value.number]
+
+
+def _enum_text_problem(enum: EnumDescriptor, text: str) -> str | None:
+    if _INTEGER.fullmatch(text) and "." not in text:
+        return None
+    names = _enum_names(enum)
+    return f"must be one of {', '.join(names)}{did_you_mean(text, names)}"
+
+
+def _integer_text_problem(field: FieldDescriptor, text: str) -> str | None:
+    if _INTEGER.fullmatch(text):
+        return number_problem(field, int(text.partition(".")[0]))
+    if _EXPONENT.fullmatch(text):
+        return number_problem(field, float(text))
+    return "must be a whole number"

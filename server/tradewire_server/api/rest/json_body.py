@@ -1,0 +1,149 @@
+"""The body of a request, read strictly.
+
+Envoy's transcoder forgives: it drops fields that it does not know, takes the last of two, and reads
+JSON that is none. A mistyped `postOnly` would become an order that takes. So the body is read here
+first, and what is not exactly a message of the contract is refused, with the path of each field.
+What protobuf's JSON mapping allows is allowed: both names of a field, null, numbers as strings,
+enum values by name or number.
+"""
+
+import json
+from typing import Any, NoReturn
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+from tradewire_server.api.admission import violation_error
+from tradewire_server.api.errors import make_error
+from tradewire_server.api.rest.fields import (
+    Findings,
+    Given,
+    fields_of,
+    is_text_message,
+    kind_of,
+    number_problem,
+    shown,
+    text_problem,
+    unknown,
+)
+from tradewire_server.engine.vocabulary import Reason
+
+DEPTH_MAX = 32
+
+
+class _Members(list[tuple[str, Any]]):
+    """The members of an object as they stand there, also those of the same name."""
+
+
+class _NotJson(ValueError):
+    """Python would read it, but it is no JSON."""
+
+
+def check_body(body: bytes, descriptor: Descriptor, given: Given) -> None:
+    """Refuse a body that is not a message of this type; `given` are the fields of the path.
+
+    An empty body is an empty message. Raises ApiError: MESSAGE_MALFORMED, or FIELD_INVALID with a
+    violation per field.
+    """
+    if not body:
+        return
+    content = _parse(body)
+    if not isinstance(content, _Members):
+        raise make_error(Reason.MESSAGE_MALFORMED, "the body is not a JSON object: {...}")
+    findings = Findings()
+    _check_message(content, descriptor, given, findings, path="", depth=1)
+    if findings.found:
+        raise violation_error(findings.found)
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return json.loads(
+            body.decode("utf-8"), object_pairs_hook=_Members, parse_constant=_refuse_constant
+        )
+    except UnicodeDecodeError as error:
+        why = f"it is not UTF-8 at byte {error.start}"
+    except json.JSONDecodeError as error:
+        why = f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno} column {error.colno}"
+    except RecursionError:
+        why = _too_deep()
+    except _NotJson as error:
+        why = str(error)
+    except ValueError:
+        # Python's own bound on the digits of an integer.
+        why = "a number has too many digits"
+    raise make_error(Reason.MESSAGE_MALFORMED, f"the body is not JSON: {why}") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise _NotJson(f"{name} is no value in JSON")
+
+
+def _too_deep() -> str:
+    return f"it is nested more than {DEPTH_MAX} deep"
+
+
+def _check_message(
+    members: _Members,
+    descriptor: Descriptor,
+    given: Given,
+    findings: Findings,
+    *,
+    path: str,
+    depth: int,
+) -> None:
+    if depth > DEPTH_MAX:
+        raise make_error(Reason.MESSAGE_MALFORMED, f"the body is not acceptable: {_too_deep()}")
+    fields = fields_of(descriptor)
+    for name, value in members:
+        if findings.is_full:
+            return
+        field = fields.by_name.get(name)
+        if field is None:
+            findings.add(f"{path}{shown(name)}", unknown(name, fields.names))
+            continue
+        where = f"{path}{field.name}"
+        problem = given.problem(field, name, counts=value is not None)
+        if problem is not None:
+            findings.add(where, problem)
+        elif value is not None:
+            _check_field(field, value, findings, where=where, depth=depth)
+
+
+def _check_field(
+    field: FieldDescriptor, value: Any, findings: Findings, *, where: str, depth: int
+) -> None:
+    if not field.is_repeated:
+        _check_value(field, value, findings, where=where, depth=depth)
+        return
+    if not isinstance(value, list) or isinstance(value, _Members):
+        findings.add(where, "must be a list: [...]")
+        return
+    for index, item in enumerate(value):
+        if findings.is_full:
+            return
+        _check_value(field, item, findings, where=f"{where}[{index}]", depth=depth + 1)
+
+
+def _check_value(
+    field: FieldDescriptor, value: Any, findings: Findings, *, where: str, depth: int
+) -> None:
+    message = field.message_type
+    if message is not None and not is_text_message(message):
+        if isinstance(value, _Members):
+            inner = Given(message)
+            _check_message(value, message, inner, findings, path=f"{where}.", depth=depth + 1)
+        else:
+            findings.add(where, f"must be {kind_of(field)}")
+        return
+    problem: str | None
+    if isinstance(value, str):
+        problem = text_problem(field, value)
+    elif isinstance(value, bool):
+        is_bool = field.cpp_type == FieldDescriptor.CPPTYPE_BOOL
+        problem = None if is_bool else f"must be {kind_of(field)}"
+    elif isinstance(value, int | float):
+        problem = number_problem(field, value)
+    else:
+        problem = f"must be {kind_of(field)}"
+    if problem is not None:
+        findings.add(where, problem)

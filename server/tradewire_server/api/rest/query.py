@@ -1,0 +1,91 @@
+"""The path and the query of a request, read strictly.
+
+Names are compared as they were sent, values are percent-decoded: what the transcoder does. A
+parameter without `=` it would drop silently, so that is refused here.
+"""
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from google.protobuf.descriptor import FieldDescriptor
+from tradewire_contract import Route
+
+from tradewire_server.api.admission import violation_error
+from tradewire_server.api.errors import make_error
+from tradewire_server.api.rest.fields import (
+    Findings,
+    Given,
+    fields_of,
+    shown,
+    text_problem,
+    unknown,
+)
+from tradewire_server.engine.vocabulary import Reason
+
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+PATH_GIVES = "/"
+
+
+def check_target(route: Route, target: str) -> Given:
+    """Refuse a target whose path or query is not what the route takes.
+
+    Returns which fields it gave. Raises ApiError: MESSAGE_MALFORMED, or FIELD_INVALID with a
+    violation per field.
+    """
+    path, _, query = target.partition("?")
+    _decode(path, "the path")
+    by_name = fields_of(route.method.request).by_name
+    given = Given(route.method.request)
+    for variable in route.variables:
+        given.problem(by_name[variable], variable, where=PATH_GIVES)
+    findings = Findings()
+    allowed = {field.name: field for field in route.query_fields}
+    for part in query.split("&"):
+        if findings.is_full:
+            break
+        if part:
+            _check_parameter(part, allowed, given, findings, route)
+    if findings.found:
+        raise violation_error(findings.found)
+    return given
+
+
+def _check_parameter(
+    part: str,
+    allowed: dict[str, FieldDescriptor],
+    given: Given,
+    findings: Findings,
+    route: Route,
+) -> None:
+    name, equals, raw = part.partition("=")
+    field = fields_of(route.method.request).by_name.get(name)
+    if field is None or (field.name not in allowed and field.name not in route.variables):
+        what = unknown(name, [field.json_name for field in allowed.values()])
+        if route.has_body:
+            what = "is not taken from the query: send it in the body"
+        findings.add(shown(name) or "?", what)
+        return
+    if not equals:
+        findings.add(field.name, f"has no value: write {name}=...")
+        return
+    value = _decode(raw, f"the parameter {name}")
+    # A list is one value after the other, under one name.
+    problem = given.repeated(field, name) if field.is_repeated else given.problem(field, name)
+    if problem is None and not is_bool_text(field, value):
+        problem = text_problem(field, value)
+    if problem is not None:
+        findings.add(field.name, problem)
+
+
+def is_bool_text(field: FieldDescriptor, value: str) -> bool:
+    """Say whether this is a truth value, which in a query has no quotes that could be wrong."""
+    return field.cpp_type == FieldDescriptor.CPPTYPE_BOOL and value in ("true", "false")
+
+
+def _decode(text: str, what: str) -> str:
+    if _BAD_ESCAPE.search(text):
+        raise make_error(Reason.MESSAGE_MALFORMED, f"{what} has a % that is no percent-encoding")
+    try:
+        return unquote_to_bytes(text.encode("latin-1")).decode("utf-8")
+    except UnicodeDecodeError:
+        raise make_error(Reason.MESSAGE_MALFORMED, f"{what} is not UTF-8") from None

@@ -1,0 +1,98 @@
+"""The unix sockets on which Envoy reaches the server: where they are, and that nobody else does.
+
+- `edge.sock`   gRPC; its peers are believed when they say who the client is;
+- `authz.sock`  HTTP; says which requests may pass.
+
+Both belong to this user (mode 0600) and live as long as the process. A file that a killed process
+left behind is replaced: the data directory is locked, so nobody listens on it any more.
+"""
+
+import contextlib
+import os
+import shutil
+import socket
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+# What fits into `sockaddr_un`, with the zero at its end.
+PATH_MAX = 107
+OWNER_ONLY = 0o177
+EDGE, AUTHORISATION = "edge.sock", "authz.sock"
+
+
+class SocketError(Exception):
+    """A socket cannot be made; the text says what to do."""
+
+
+class Sockets:
+    """The paths of a server's sockets."""
+
+    def __init__(self, data_dir: Path, socket_dir: Path | None = None) -> None:
+        """Put them into `socket_dir`, else into the data directory, else, when its path is too
+        long, into a fresh directory for temporary files.
+
+        Raises SocketError when `socket_dir` itself is too long.
+        """
+        self._temporary: Path | None = None
+        directory = (socket_dir or data_dir).absolute()
+        if not _fits(directory):
+            if socket_dir is not None:
+                raise SocketError(
+                    f"{directory} is too long for the path of a unix socket (at most {PATH_MAX} "
+                    f"bytes with /{AUTHORISATION}): choose a shorter directory"
+                )
+            directory = self._temporary = Path(tempfile.mkdtemp(prefix="tradewire-"))
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.directory = directory
+        self.edge = directory / EDGE
+        self.authz = directory / AUTHORISATION
+
+    @contextlib.contextmanager
+    def making(self, path: Path) -> Iterator[str]:
+        """Make room for a socket, and let only this user use what is bound meanwhile.
+
+        Raises SocketError.
+        """
+        self._replace(path)
+        # A mode that is set after the socket was bound would come too late.
+        former = os.umask(OWNER_ONLY)
+        try:
+            yield str(path)
+        finally:
+            os.umask(former)
+
+    def bind_authz(self) -> socket.socket:
+        """Bind the HTTP socket.
+
+        Raises SocketError.
+        """
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with self.making(self.authz) as path:
+                listener.bind(path)
+        except OSError as error:
+            listener.close()
+            raise SocketError(f"{self.authz} cannot be opened: {error.strerror}") from error
+        listener.setblocking(False)
+        return listener
+
+    def remove(self) -> None:
+        """Remove what was made."""
+        for path in (self.edge, self.authz):
+            path.unlink(missing_ok=True)
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _replace(self, path: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISSOCK(path.lstat().st_mode):
+                raise SocketError(
+                    f"{path} is in the way and is no socket: move it, or choose another directory"
+                )
+            path.unlink()
+
+
+def _fits(directory: Path) -> bool:
+    return len(os.fsencode(directory / AUTHORISATION)) <= PATH_MAX
