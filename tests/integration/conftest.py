@@ -3,12 +3,15 @@
 import logging
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc.aio
 import pytest
+from tradewire_server.app import Settings
+from tradewire_server.auth.limit_policy import LimitPolicy
 
 from tests.support.audit import audit
 from tests.support.trading import Trader
@@ -96,6 +99,29 @@ async def floor(
             alice=Trader(stubs, venue.credentials["alice"]),
             bob=Trader(stubs, venue.credentials["bob"]),
         )
+
+
+LimitedFloor = Callable[..., AbstractAsyncContextManager[Floor]]
+
+
+@pytest.fixture
+def limited(data_dir: Path, clock: Clock, complaints: Complaints) -> LimitedFloor:
+    """Return what makes a venue with a policy of its own and yields its floor."""
+
+    @asynccontextmanager
+    async def make(policy: LimitPolicy, kind: str = "network") -> AsyncIterator[Floor]:
+        settings = Settings(
+            data_dir=data_dir, grpc_port=0, admin_port=0, drain_s=0.2, limits=policy
+        )
+        async with running_venue(data_dir, settings=settings, clock_ns=clock) as venue:
+            await venue.provision(["alice", "bob"])
+            async with venue.connect(kind) as channel:
+                stubs = Stubs(channel)
+                alice, bob = (Trader(stubs, venue.credentials[name]) for name in ("alice", "bob"))
+                yield Floor(venue, stubs, kind, clock, alice, bob)
+        audit(venue.app)
+
+    return make
 
 
 @pytest.fixture

@@ -152,21 +152,22 @@ async def test_commands_of_a_stream_are_limited_one_by_one(tight: Floor) -> None
     alice = tight.alice
     async with alice.enter() as entry:
         results = await entry.do(
-            *(limit(f"a-{number}") for number in range(USABLE + 2)),
+            *(limit(f"a-{number}") for number in range(USABLE + 1)),
             cancel("a-0"),
             cancel("a-1"),
             cancel("a-2"),
         )
         (state,) = entry.tape.rate_limits
     outcomes = [result.WhichOneof("outcome") for result in results]
-    assert outcomes == ["order"] * USABLE + ["error"] * 2 + ["order"] * 2 + ["error"]
+    # Opening the stream cost a unit.
+    assert outcomes == ["order"] * (USABLE - 1) + ["error"] * 2 + ["order"] * 2 + ["error"]
     assert {failure_of(r.error).reason for r in results if r.HasField("error")} == {"RATE_LIMITED"}
     # State of the last command: a cancel, which may use the reserve.
     assert (state.limit, state.remaining) == (BURST, 0)
     assert state.reset_ms > 19 * 3600 * 1000
     tight.clock.advance(20 * 3600)
     await tight.venue.sign_in(alice.credential)
-    assert len(await alice.executions()) == USABLE + 2
+    assert len(await alice.executions()) == USABLE - 1 + 2
 
 
 async def test_batches_of_a_stream_say_what_is_left(tight: Floor) -> None:
@@ -174,7 +175,7 @@ async def test_batches_of_a_stream_say_what_is_left(tight: Floor) -> None:
         for number in range(3):
             await entry.do(limit(f"a-{number}"))
         left = [state.remaining for state in entry.tape.rate_limits]
-    assert left == [USABLE - 1, USABLE - 2, USABLE - 3]
+    assert left == [USABLE - 2, USABLE - 3, USABLE - 4]
 
 
 @pytest.mark.parametrize("name", ["StreamExecutions", "StreamAccount", "EnterOrders"])

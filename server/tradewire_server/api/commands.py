@@ -5,6 +5,7 @@ validated and converted as its unary method would do it, and a bad one becomes i
 from functools import cache
 from typing import NamedTuple
 
+from google.protobuf.descriptor import Descriptor
 from google.rpc import status_pb2
 from tradewire.v1 import order_service_pb2
 from tradewire_contract import Method, methods
@@ -52,7 +53,8 @@ class Intake:
     """Admits the commands of one sender for one account, in their order.
 
     `connection` is set for cancel on disconnect; no command is valid beyond `valid_until_ns`, if
-    that is not 0. `limit_state` is the state of the tightest limit after the last command.
+    that is not 0. `limit_state` is the state of the tightest limit after the last command, and
+    `limited_count` counts the commands that a limit refused.
     """
 
     def __init__(
@@ -73,11 +75,16 @@ class Intake:
         self._valid_until_ns = valid_until_ns
         self._count = 0
         self.limit_state: LimitState = EXEMPT
+        self.limited_count = 0
 
     def unset(self) -> Submission:
-        """Return the refusal of a command that is none."""
+        """Return the refusal of a command that is none; it costs what an order costs."""
         self._count += 1
-        status = violation_error([("command", "one of its fields must be set")]).status
+        try:
+            self.limit(_method_of(order_service_pb2.PlaceOrderRequest.DESCRIPTOR))
+            status = violation_error([("command", "one of its fields must be set")]).status
+        except AuthError as error:
+            status = auth_error(error).status
         return Submission(REFUSED_AT_EDGE, 0, Tag(self._count, "", status))
 
     def submission(self, request: Request) -> Submission:
@@ -91,7 +98,7 @@ class Intake:
         )
         try:
             if not self._admission.limiter.is_exempt(self._account):
-                self._limit(request)
+                self.limit(_method_of(request.DESCRIPTOR))
             validate(request)
             if request.account not in ("", self._account):
                 raise _other_account(request.account)
@@ -113,15 +120,19 @@ class Intake:
             return amend_command(request, self._account)
         return cancel_all_command(request, self._account)
 
-    def _limit(self, request: Request) -> None:
-        """Take what the command costs, as its unary method would.
+    def limit(self, method: Method) -> None:
+        """Take what one call of a method costs.
 
         Raises AuthError when it is too much.
         """
-        method = _unary_methods()[type(request).DESCRIPTOR.full_name]
         self.limit_state = state = self._admission.limit(self._call, method)
         if not state.allowed:
+            self.limited_count += 1
             raise rate_limited(state, weight=method.weight)
+
+
+def _method_of(request: Descriptor) -> Method:
+    return _unary_methods()[request.full_name]
 
 
 @cache

@@ -8,6 +8,11 @@ result never comes before the executions it refers to.
  Bounds. At most `IN_FLIGHT_MAX` commands of a stream wait for their results; then the reader stops
 reading and the client's flow control does the rest. A client that does not read is told and
 dropped, as on every stream.
+ What it costs. Opening costs the method's weight; like a cancel it may use the reserve and is not
+stopped by a ban, because it may be the only way to cancel. Each command costs what its unary method
+costs, and an empty frame behind the first what opening costs, without the reserve: when there is
+too little left for it, the stream ends. Refusals are free, so a frame of which nothing passed the
+limits is followed by a pause in reading. Hence nobody can keep the server busy with frames.
  The end. However the stream ends (half-close, reset, kill of the client or of a gateway,
 revocation, drain), with `cancel_on_disconnect` the connection's own working orders are canceled. A
 client that half-closes gets the results of everything that it sent before the stream ends.
@@ -21,15 +26,15 @@ from collections.abc import AsyncIterator
 from google.rpc import status_pb2
 from tradewire.v1 import order_service_pb2, stream_pb2
 
-from tradewire_server.api.admission import (
-    Admission,
-)
+from tradewire_server.api.admission import Admission, auth_error
 from tradewire_server.api.call import Call, current_call, own_account
 from tradewire_server.api.commands import REFUSED_AT_EDGE, Intake, result_bytes
 from tradewire_server.api.errors import ApiError, make_error, make_status
 from tradewire_server.api.streaming import StreamEnd, feed_messages, open_feed
 from tradewire_server.api.venue import Venue
 from tradewire_server.api.wire import Malformed, Preencoded, embed
+from tradewire_server.auth.errors import AuthError
+from tradewire_server.auth.limits import rate_limited
 from tradewire_server.engine.commands import CancelConnection
 from tradewire_server.engine.vocabulary import Reason
 from tradewire_server.feeds import FeedKind
@@ -48,6 +53,8 @@ logger = logging.getLogger("tradewire.enter_orders")
 COMMANDS_MAX = 256
 IN_FLIGHT_MAX = 4_096
 FIRST_FRAME_S = 10.0
+# Longest pause behind a frame of which nothing passed the limits.
+PAUSE_MAX_MS = 250
 
 RESULTS, RATE_LIMIT = 2, 3
 
@@ -65,6 +72,7 @@ class OrderEntry:
     ) -> AsyncIterator[Preencoded]:
         """Serve one stream; see the contract."""
         call = current_call()
+        self._open(call)
         try:
             first = await asyncio.wait_for(anext(aiter(requests), None), FIRST_FRAME_S)
         except TimeoutError:
@@ -106,6 +114,18 @@ class OrderEntry:
             end()
             subscription.release()
 
+    def _open(self, call: Call) -> None:
+        """Take what a stream costs.
+
+        Raises AuthError when not even the reserve has it.
+        """
+        weight = call.method.weight
+        state = self._admission.limiter.take(
+            call.buckets, weight=weight, now_ns=self._venue.clock_ns(), reduces_risk=True
+        )
+        if not state.allowed:
+            raise rate_limited(state, weight=weight)
+
 
 class _Connection:
     """One stream's state."""
@@ -124,6 +144,7 @@ class _Connection:
         self._account = account
         self._subscription = subscription
         self._connection = venue.new_connection() if cancel_on_disconnect else ""
+        self._method = call.method
         self._intake = Intake(admission, call, account, connection=self._connection)
         self._lane = Lane(self._deliver)
         self._in_flight = 0
@@ -140,8 +161,12 @@ class _Connection:
             await self._enter(first)
             async for frame in requests:
                 check_frame(frame)
+                if not frame.commands:
+                    self._intake.limit(self._method)
                 await self._enter(frame)
             reason = None
+        except AuthError as error:
+            reason = auth_error(error).status
         except ApiError as error:
             reason = error.status
         except NotServing:
@@ -158,7 +183,9 @@ class _Connection:
         if not commands:
             return
         await self._wait_for_room(IN_FLIGHT_MAX)
+        limited = self._intake.limited_count
         submissions = self._submissions(frame)
+        limited = self._intake.limited_count - limited
         try:
             self._venue.sequencer.enter(self._lane, submissions)
         except Overloaded:
@@ -172,6 +199,8 @@ class _Connection:
                 ],
             )
         self._in_flight += len(submissions)
+        if limited == len(submissions):
+            await asyncio.sleep(min(self._intake.limit_state.retry_after_ms, PAUSE_MAX_MS) / 1000)
 
     async def _wait_for_room(self, below: int) -> None:
         while self._in_flight >= below:

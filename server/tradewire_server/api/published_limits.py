@@ -10,7 +10,12 @@ from buf.validate import validate_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from tradewire_contract import Method, methods
 
-from tradewire_server.api.enter_orders import COMMANDS_MAX, FIRST_FRAME_S, IN_FLIGHT_MAX
+from tradewire_server.api.enter_orders import (
+    COMMANDS_MAX,
+    FIRST_FRAME_S,
+    IN_FLIGHT_MAX,
+    PAUSE_MAX_MS,
+)
 from tradewire_server.api.pages import DEFAULT_SIZE
 from tradewire_server.api.streaming import FRAME_BYTES_MAX, LIFETIME_NS, STALLED_S
 from tradewire_server.auth.keys import LIVE_KEYS_MAX
@@ -127,6 +132,12 @@ def _stream_rows(heartbeat_s: float) -> Iterator[PolicyRow]:
         IN_FLIGHT_MAX,
         "commands",
         "Commands of a stream without a result at which no further frame is read",
+    )
+    yield _row(
+        "EnterOrders.pause",
+        PAUSE_MAX_MS,
+        "ms",
+        "Longest time before the next frame is read, behind one of which nothing passed the limits",
     )
     yield _row(
         "EnterOrders.first_frame", f"{FIRST_FRAME_S:g}", "s", "Time for the first frame of a stream"
