@@ -3,6 +3,7 @@
     proto/gen/python/tradewire/   messages, gRPC stubs and their types, for server and gateways
     proto/gen/python/buf/         the validation rules as a module, which the messages import
     proto/gen/tradewire.binpb     the descriptor set, for Envoy, buf and the document generators
+    proto/gen/openapi.json        the OpenAPI document of the REST edge
     clients/python/tradewire_client/_gen/
                                   dataclasses and typed grpc.aio stubs, for the Python client
 
@@ -32,6 +33,7 @@ BIN = Path(sys.executable).parent
 SITE_PACKAGES = Path(descriptor_pb2.__file__).parents[2]
 
 IMAGE = Path("proto/gen/tradewire.binpb")
+OPENAPI = Path("proto/gen/openapi.json")
 PYTHON = Path("proto/gen/python")
 CLIENT = Path("clients/python/tradewire_client/_gen")
 # These folders hold nothing but output: what a run does not make is deleted from them.
@@ -85,6 +87,21 @@ def generate(out: Path) -> None:
     image = _read_image(out / IMAGE)
     _generate_python(out, source, contract, image)
     _generate_client(out, contract, image)
+    _generate_openapi(out)
+
+
+def _generate_openapi(out: Path) -> None:
+    """Write the OpenAPI document, in a process that imports the code that was just generated.
+
+    Here it would find the committed one, and the annotations of the contract must stay unknown.
+    """
+    path = os.pathsep.join([str(out / PYTHON), str(PROTO)])
+    program = [sys.executable, "-m", "tradewire_contract.openapi"]
+    subprocess.run(
+        [*program, str(out / IMAGE), str(out / OPENAPI)],
+        env=os.environ | {"PYTHONPATH": path},
+        check=True,
+    )
 
 
 def _generate_python(
