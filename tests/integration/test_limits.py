@@ -170,6 +170,39 @@ async def test_commands_of_a_stream_are_limited_one_by_one(tight: Floor) -> None
     assert len(await alice.executions()) == USABLE - 1 + 2
 
 
+async def test_items_of_a_batch_are_limited_one_by_one_and_the_call_costs_one(
+    tight: Floor,
+) -> None:
+    alice, stubs = tight.alice, tight.stubs.orders
+    metadata = alice.credential.metadata
+    placing = stubs.PlaceOrders(
+        order_service_pb2.PlaceOrdersRequest(orders=[limit(f"a-{n}") for n in range(5)]),
+        metadata=metadata,
+    )
+    # What it says is left, is left after its items.
+    assert limits_in(await placing.initial_metadata())["ratelimit-remaining"] == USABLE - 6
+    assert all(result.HasField("order") for result in (await placing).results)
+    # Also when it is refused whole: what was wrong was found after the limit was taken.
+    empty = stubs.PlaceOrders(order_service_pb2.PlaceOrdersRequest(), metadata=metadata)
+    assert limits_in(await empty.initial_metadata())["ratelimit-remaining"] == USABLE - 7
+    assert (await failure(empty)).reason == "FIELD_INVALID"
+
+    results = (await alice.place_many(*(limit(f"b-{n}") for n in range(12)))).results
+    outcomes = [result.WhichOneof("outcome") for result in results]
+    assert outcomes == ["order"] * 10 + ["error"] * 2
+    assert {failure_of(result.error).reason for result in results[10:]} == {"RATE_LIMITED"}
+    assert (await failure(alice.place_many(limit("c-1")))).reason == "RATE_LIMITED"
+
+    # The reserve has room for the call and one cancel.
+    canceling = stubs.CancelOrders(
+        order_service_pb2.CancelOrdersRequest(cancels=[cancel("a-0"), cancel("a-1")]),
+        metadata=metadata,
+    )
+    assert limits_in(await canceling.initial_metadata())["ratelimit-remaining"] == 0
+    outcomes = [result.WhichOneof("outcome") for result in (await canceling).results]
+    assert outcomes == ["order", "error"]
+
+
 async def test_batches_of_a_stream_say_what_is_left(tight: Floor) -> None:
     async with tight.alice.enter() as entry:
         for number in range(3):
