@@ -1,10 +1,12 @@
 """A slow consumer is told and dropped, never waited for, never silently skipped."""
 
 import asyncio
+from collections.abc import Callable
 
 import grpc.aio
 import pytest
-from tradewire.v1 import order_pb2, reason_pb2
+from tradewire.v1 import order_pb2, order_service_pb2, reason_pb2
+from tradewire_server.api import streaming
 from tradewire_server.streams.hub import HubBounds
 from tradewire_server.streams.market_data import MarketBounds
 from tradewire_server.streams.subscription import QueueBounds
@@ -14,6 +16,7 @@ from tests.integration.test_market_data import book_of
 from tests.support.book_mirror import BookMirror, levels_of
 from tests.support.tape import sequences
 from tests.support.trading import BUY, SELL, Trader, limit
+from tests.support.venue import SYMBOL
 
 # Small, so that little traffic is too much for who does not read.
 SMALL = HubBounds(queue=QueueBounds(bytes_max=32 << 10, read_bytes_max=16 << 10))
@@ -105,3 +108,46 @@ async def test_market_data_is_conflated_and_never_wrong(
     assert mirror.snapshots > 1, "a fresh snapshot stands for what was missed"
     trade_ids = [trade.trade_id for batch in tape.market_data for trade in batch.trades]
     assert trade_ids == sorted(set(trade_ids)), "trades may be missing, and never come twice"
+
+
+async def flood_the_book(floor: Floor, until: Callable[[], object]) -> None:
+    """Change the book until something has come of it."""
+    floor.venue.app.limiter.set_exempt("bob", True)
+    async with floor.bob.enter() as entry:
+        for number in range(2_000):
+            if until():
+                return
+            prices = (f"{100 + i}.{number % 100:02d}" for i in range(50))
+            await entry.do(*(limit(f"{number}-{i}", BUY, "1", p) for i, p in enumerate(prices)))
+            await entry.do(order_service_pb2.CancelAllOrdersRequest())
+    raise AssertionError("nothing came of it")
+
+
+async def test_market_data_that_is_not_read_at_all_ends_and_says_so(
+    floor: Floor, lazy: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market_data = floor.venue.app.market_data
+    market_data._bounds = MarketBounds(interval_ns=10**6)
+    monkeypatch.setattr(streaming, "UNREAD_S", 0.05)
+    async with lazy.watch([SYMBOL], depth=1000) as deaf:
+        await deaf.live()
+        (subscription,) = market_data._open
+        await flood_the_book(floor, lambda: subscription._ending)
+        tape = await deaf.to_end()
+        assert await deaf.call.code() is grpc.StatusCode.OK
+    assert (tape.closed.reason, tape.closed.outcome) == ("SLOW_CONSUMER", "stream_closed")
+    assert market_data.subscription_count == 0
+
+
+async def test_market_data_that_stays_unread_takes_no_room(
+    floor: Floor, lazy: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market_data = floor.venue.app.market_data
+    market_data._bounds = MarketBounds(interval_ns=10**6)
+    monkeypatch.setattr(streaming, "UNREAD_S", 0.05)
+    monkeypatch.setattr(streaming, "STALLED_S", 0.05)
+    async with lazy.watch([SYMBOL], depth=1000) as deaf:
+        await deaf.live()
+        # The client is still there and has read nothing more.
+        await flood_the_book(floor, lambda: market_data.subscription_count == 0)
+    assert deaf.tape.closing is None

@@ -20,7 +20,9 @@ from tradewire_server.api.pages import name_page, page_size
 from tradewire_server.api.streaming import (
     BATCH,
     StreamEnd,
+    abandoned_when_stalled,
     caught_up,
+    closed_when_unread,
     closing,
     closing_for,
     feed_page,
@@ -37,7 +39,11 @@ from tradewire_server.feeds import FeedKind, split
 from tradewire_server.journal.records import CandleRow
 from tradewire_server.recorder import MINUTE_NS
 from tradewire_server.streams.inbox import CaughtUp, Closed, TooManySubscriptions
-from tradewire_server.streams.market_subscription import MarketItem, MarketMessage
+from tradewire_server.streams.market_subscription import (
+    MarketItem,
+    MarketMessage,
+    MarketSubscription,
+)
 from tradewire_server.streams.view import Level
 
 DEFAULT_DEPTH = 10
@@ -250,19 +256,27 @@ class MarketDataService(market_data_service_pb2_grpc.MarketDataServiceServicer):
         except TooManySubscriptions as error:
             raise stream_limit(error, scope="address") from error
         end = StreamEnd(self._admission, current_call())
-        with subscription:
-            while True:
-                items = await subscription.take(venue.heartbeat_s)
-                status = end.status()
-                if status is not None:
-                    yield closing(status, 0)
+        with subscription, abandoned_when_stalled(subscription):
+            async for message in self._messages(subscription, end):
+                with closed_when_unread(subscription):
+                    yield message
+
+    async def _messages(
+        self, subscription: MarketSubscription, end: StreamEnd
+    ) -> AsyncIterator[bytes]:
+        venue = self._venue
+        while True:
+            items = await subscription.take(venue.heartbeat_s)
+            status = end.status()
+            if status is not None:
+                yield closing(status, 0)
+                return
+            if not items:
+                yield heartbeat(venue, venue.market_data.sequence)
+            for item in items:
+                yield self._message(item)
+                if isinstance(item, Closed):
                     return
-                if not items:
-                    yield heartbeat(venue, venue.market_data.sequence)
-                for item in items:
-                    yield self._message(item)
-                    if isinstance(item, Closed):
-                        return
 
     def _message(self, item: MarketItem) -> bytes:
         if isinstance(item, MarketMessage):

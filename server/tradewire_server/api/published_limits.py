@@ -17,7 +17,7 @@ from tradewire_server.api.enter_orders import (
     PAUSE_MAX_MS,
 )
 from tradewire_server.api.pages import DEFAULT_SIZE
-from tradewire_server.api.streaming import FRAME_BYTES_MAX, LIFETIME_NS, STALLED_S
+from tradewire_server.api.streaming import FRAME_BYTES_MAX, LIFETIME_NS, STALLED_S, UNREAD_S
 from tradewire_server.auth.keys import LIVE_KEYS_MAX
 from tradewire_server.auth.limit_policy import EdgePolicy, LimitPolicy, PolicyRow, policy_rows
 from tradewire_server.auth.replay import ReplayPolicy
@@ -110,7 +110,7 @@ def _stream_rows(heartbeat_s: float) -> Iterator[PolicyRow]:
         "stream_stalled",
         f"{STALLED_S:g}",
         "s",
-        "Time without reading after which a stream is closed, and after that ended",
+        "Time to read the last message of a closed stream, before the call is ended",
     )
     yield _row("stream_message", FRAME_BYTES_MAX, "bytes", "About the largest message of a stream")
     yield _row(
@@ -124,6 +124,12 @@ def _stream_rows(heartbeat_s: float) -> Iterator[PolicyRow]:
         market.messages_max,
         "messages",
         "What may wait for a slow client before it is given a new snapshot in its place",
+    )
+    yield _row(
+        "market_data_unread",
+        f"{UNREAD_S:g}",
+        "s",
+        "Time that a message may take to be read, before the stream is closed",
     )
     yield _row("market_data_trades", market.trades_max, "trades", "Most trades in one message")
     yield _row("EnterOrders.commands", COMMANDS_MAX, "commands", "Most commands in one frame")

@@ -7,6 +7,7 @@ as bytes: a batch is the stored bytes of its entries, never parsed.
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
@@ -28,12 +29,15 @@ from tradewire_server.auth.errors import AuthError
 from tradewire_server.engine.vocabulary import Reason
 from tradewire_server.feeds import FeedChunk, FeedKind, split, wrap
 from tradewire_server.streams.inbox import CaughtUp, Closed, OutOfRange, TooManySubscriptions
+from tradewire_server.streams.market_subscription import MarketSubscription
 from tradewire_server.streams.subscription import Item, Overflow, Pushed, Subscription
 
 BATCH, SNAPSHOT, CAUGHT_UP, HEARTBEAT, CLOSING = 1, 2, 3, 4, 5
 LIFETIME_NS = 24 * 3600 * 10**9
 CHECK_NS = 10**9
 STALLED_S = 10.0
+# Longest time that one message of market data may take to be written.
+UNREAD_S = 10.0
 FRAME_BYTES_MAX = 1 << 20
 PAGE_BYTES = 64 << 10
 
@@ -79,7 +83,7 @@ def nothing() -> None:
 
 @contextlib.contextmanager
 def abandoned_when_stalled(
-    subscription: Subscription, *, on_end: Callable[[], None] = nothing
+    subscription: Subscription | MarketSubscription, *, on_end: Callable[[], None] = nothing
 ) -> Iterator[None]:
     """End the call some time after its subscription, if the client does not even read that.
 
@@ -103,6 +107,20 @@ def abandoned_when_stalled(
     finally:
         for timer in timers:
             timer.cancel()
+
+
+@contextlib.contextmanager
+def closed_when_unread(subscription: MarketSubscription) -> Iterator[None]:
+    """Close a subscription of which a message cannot be written for too long.
+
+    What waits for it is conflated, so it would never be closed for being too much.
+    """
+    close = functools.partial(subscription.close, Reason.SLOW_CONSUMER, at_once=True)
+    timer = asyncio.get_running_loop().call_later(UNREAD_S, close)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 CLOSING_TEXTS = {
