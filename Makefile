@@ -45,6 +45,7 @@ lock: $(READY) ## Renew the hashed requirement files to the newest allowed versi
 
 IMAGE := proto/gen/tradewire.binpb
 BASELINE := proto/baseline.binpb
+OPENAPI_BASELINE := proto/baseline.openapi.json
 
 .PHONY: gen
 gen: $(READY) ## Generate everything that follows from the contract
@@ -54,6 +55,7 @@ gen: $(READY) ## Generate everything that follows from the contract
 .PHONY: baseline
 baseline: gen ## Declare the contract published: later changes must not break it
 	$(BIN)/buf build $(IMAGE) --path tradewire --exclude-source-info -o $(BASELINE)
+	cp proto/gen/openapi.json $(OPENAPI_BASELINE)
 
 .PHONY: format
 format: $(READY) ## Format the code and apply the fixes that are safe
@@ -66,6 +68,7 @@ check: $(READY) ## Check generated code, contract, style, types and imports
 	$(BIN)/python clients/python/generate_values.py --check
 	$(BIN)/buf lint $(IMAGE) --path tradewire
 	$(BIN)/buf breaking $(IMAGE) --against $(BASELINE) --path tradewire --exclude-imports
+	$(BIN)/python proto/check_openapi.py
 	$(BIN)/ruff format --quiet --diff .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary

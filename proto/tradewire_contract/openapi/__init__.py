@@ -7,6 +7,7 @@
     answers        the HTTP statuses of an operation and the reasons for each
     operations     a REST path as an operation
     document       all of it as one document
+    compatibility  what a change of the document takes away from a client
 
 The document is a function of the descriptors. Nothing is left out in silence: what cannot be said
 in OpenAPI is a ContractError, and the generator fails.
@@ -17,9 +18,10 @@ from functools import cache
 from typing import Any
 
 from tradewire_contract.generated import generated
+from tradewire_contract.openapi.compatibility import breaking_changes
 from tradewire_contract.openapi.document import build, render
 
-__all__ = ["build", "document", "render", "text"]
+__all__ = ["breaking_changes", "build", "document", "render", "text"]
 
 
 @cache

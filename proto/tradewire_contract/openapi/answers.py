@@ -10,6 +10,7 @@ from tradewire_contract.catalogue import ReasonEntry, reasons
 from tradewire_contract.rest import Route
 
 PUBLIC = "public"
+HEADERS_TOO_LARGE = 431
 
 # Of every request: its form, a signature even where none is needed, limits, and the venue's state.
 _ANY = (
@@ -45,6 +46,10 @@ def reasons_of(route: Route) -> dict[int, list[ReasonEntry]]:
     for entry in reasons().values():
         if entry.name in names:
             by_status.setdefault(entry.http_status, []).append(entry)
+    # The gateway keeps the usual status where it is the headers that are too large.
+    by_status[HEADERS_TOO_LARGE] = [
+        entry for entry in reasons().values() if entry.name == "REQUEST_TOO_LARGE"
+    ]
     return dict(sorted(by_status.items()))
 
 
