@@ -8,9 +8,10 @@ Rules of this file (RFC 8725):
   the call to PyJWT.
 - Nothing of the payload is believed before the signature is verified.
 - Time is an argument, so PyJWT's own checks of time are off and made here.
-- Only verified tokens are cached, under their hash, until they expire; what is cached is checked
-  for its time and its end on each use. The cache may evict (it only saves work); the memory of
-  ended sessions may not.
+- Only tokens that were verified or issued here are cached, under their hash, until they expire;
+  what is cached is checked for its time and its end on each use. The cache may evict (it saves
+  work, and lets its holder pass where forged tokens came from); the memory of ended sessions may
+  not.
 
 Ended sessions are remembered by `jti` until their token expires. When there are too many, all
 sessions of the key that were issued until now end together: one entry in place of many, and nothing
@@ -167,10 +168,12 @@ class TokenAuthority:
             "scope": scope_text(scopes),
             "account": session.account,
         }
-        return IssuedSession(session, self._encode(claims))
+        token = self._encode(claims)
+        self._remember(token, session)
+        return IssuedSession(session, token)
 
     def recall(self, token: str, now_ns: int) -> Session | None:
-        """Return the session of a token that was verified before, or None: then `verify` it.
+        """Return the session of a token that is known to be ours, or None: then `verify` it.
 
         Raises:
             Unauthenticated: TOKEN_INVALID or TOKEN_EXPIRED.
@@ -189,10 +192,7 @@ class TokenAuthority:
         """
         session = self._decode(token)
         self._check_current(session, now_ns)
-        # All tokens live about equally long, so the first in is the first to expire.
-        while len(self._cache) >= self.policy.cached_max:
-            del self._cache[next(iter(self._cache))]
-        self._cache[_digest(token)] = session
+        self._remember(token, session)
         return session
 
     def end(self, token_id: str, *, key_id: str, expires_ns: int, now_ns: int) -> None:
@@ -225,6 +225,12 @@ class TokenAuthority:
             headers=self._headers,
             sort_headers=True,
         )
+
+    def _remember(self, token: str, session: Session) -> None:
+        # All tokens live about equally long, so the first in is the first to expire.
+        while len(self._cache) >= self.policy.cached_max:
+            del self._cache[next(iter(self._cache))]
+        self._cache[_digest(token)] = session
 
     def _decode(self, token: str) -> Session:
         if len(token) > TOKEN_MAX or not token.isascii() or not token.startswith(self._header_text):

@@ -8,6 +8,7 @@ from tradewire_server.auth.errors import AuthError, Reason, Unauthenticated
 from tradewire_server.auth.limit_policy import Gcra, LimitPolicy
 from tradewire_server.auth.proofs import FixLogonProof, SessionProof, SignedRequest
 from tradewire_server.auth.sealing import Sealer, SealError
+from tradewire_server.auth.tokens import TokenPolicy
 
 from tests.unit.server.auth.venue import (
     ADDRESS,
@@ -359,9 +360,9 @@ def test_an_address_that_keeps_failing_waits_before_any_work() -> None:
 
 
 def test_forged_tokens_count_as_failures_and_known_ones_still_pass() -> None:
-    venue = Venue(limits=STRICT)
+    venue = Venue(limits=STRICT, tokens=TokenPolicy(cached_max=2))
     venue.add_ed25519()
-    known, unseen = (_sign_in(venue, venue.session_proof()) for _ in range(2))
+    unseen, fresh, known = (_sign_in(venue, venue.session_proof()) for _ in range(3))
     _bearer(venue, known)
     forged = known[:-10] + "A" * 10
     for _ in range(2):
@@ -372,6 +373,8 @@ def test_forged_tokens_count_as_failures_and_known_ones_still_pass() -> None:
         with pytest.raises(AuthError) as limited:
             _bearer(venue, token)
         assert limited.value.reason == Reason.RATE_LIMITED
+    # Issued to this address and never used before.
+    assert _bearer(venue, fresh).key_id == "tw_ED"
     assert _bearer(venue, known).key_id == "tw_ED"
     assert _bearer(venue, unseen, address="192.0.2.8").key_id == "tw_ED"
 

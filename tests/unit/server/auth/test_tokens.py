@@ -386,17 +386,22 @@ def test_lifetime_and_leeway_are_bounded(policy: dict[str, int]) -> None:
         TokenPolicy(**policy)
 
 
-def test_only_verified_tokens_are_remembered_and_not_too_many() -> None:
+def test_a_token_is_known_from_its_issue_on_as_what_it_says() -> None:
+    authority = _authority()
+    token = _issue(authority)
+    assert authority.recall(token, NOW_NS) == authority.verify(token, NOW_NS)
+
+
+def test_only_tokens_of_ours_are_remembered_and_not_too_many() -> None:
     authority = _authority(cached_max=2)
-    tokens = [_issue(authority) for _ in range(3)]
     forged = _sign(_header(authority), _claims(), private_key("attacker"))
+    tokens = [_issue(authority) for _ in range(3)]
     _refusal(authority, forged)
-    assert [authority.recall(token, NOW_NS) for token in (*tokens, forged)] == [None] * 4
-    for token in tokens:
-        authority.verify(token, NOW_NS)
-    recalled = [authority.recall(token, NOW_NS) is not None for token in tokens]
-    assert recalled == [False, True, True]
+    recalled = [authority.recall(token, NOW_NS) is not None for token in (*tokens, forged)]
+    assert recalled == [False, True, True, False]
     assert authority.verify(tokens[0], NOW_NS).key_id == "tw_ED"
+    recalled = [authority.recall(token, NOW_NS) is not None for token in tokens]
+    assert recalled == [True, False, True]
     assert len(authority._cache) == 2
 
 
