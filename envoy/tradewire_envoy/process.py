@@ -71,6 +71,7 @@ def command_line(binary: Path, configuration: Path, *, concurrency: int) -> list
     return [
         *(str(binary), "-c", str(configuration), "--disable-hot-restart"),
         *("--concurrency", str(concurrency), "--log-level", "warning"),
+        *("--file-flush-interval-msec", "1000"),
         *("--log-format", "%Y-%m-%d %T.%e %l %n: %v"),
     ]
 
@@ -106,6 +107,13 @@ class EnvoyProcess:
     def port(self) -> int:
         """Where it listens, once it was started."""
         return self.settings.port
+
+    @property
+    def url(self) -> str:
+        """Where clients on this machine find it, once it was started."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.settings.host, self.settings.host)
+        scheme = "http" if self.settings.tls is None else "https"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def pid(self) -> int | None:
