@@ -102,9 +102,10 @@ class Admission:
             valid_until_ns = min(valid_until_ns or last_ns, last_ns)
         buckets = caller.buckets() if caller is not None else address_buckets(address)
         call = Call(method, caller, address, buckets, valid_until_ns)
-        if method.client_streaming:
-            return Admitted(call, self.look_at_limit(call), None)
-        state = self.limit(call, method)
+        # A stream of commands may be the only way to cancel, so it opens as a cancel would pass.
+        state = self.limit(
+            call, method, reduces_risk=method.reduces_risk or method.client_streaming
+        )
         refusal = None if state.allowed else rate_limited(state, weight=method.weight)
         return Admitted(call, state, refusal)
 
@@ -166,19 +167,15 @@ class Admission:
         )
         return None if state.allowed else rate_limited(state)
 
-    def limit(self, call: Call, method: Method) -> LimitState:
+    def limit(self, call: Call, method: Method, *, reduces_risk: bool) -> LimitState:
         """Take what one call of a method costs; the caller looks at `allowed`."""
         call.limit_state = self.limiter.take(
             call.buckets,
             weight=method.weight,
             now_ns=self.clock_ns(),
-            reduces_risk=method.reduces_risk,
+            reduces_risk=reduces_risk,
         )
         return call.limit_state
-
-    def look_at_limit(self, call: Call) -> LimitState:
-        """Return the state of a call's limits without taking anything."""
-        return self.limiter.take(call.buckets, weight=0, now_ns=self.clock_ns(), reduces_risk=True)
 
 
 def check_listener(caller: Caller, scope: str, *, allow_admin: bool) -> None:

@@ -125,7 +125,9 @@ class Intake:
 
         Raises AuthError when it is too much.
         """
-        self.limit_state = state = self._admission.limit(self._call, method)
+        self.limit_state = state = self._admission.limit(
+            self._call, method, reduces_risk=method.reduces_risk
+        )
         if not state.allowed:
             self.limited_count += 1
             raise rate_limited(state, weight=method.weight)

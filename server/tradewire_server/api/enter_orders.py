@@ -34,7 +34,6 @@ from tradewire_server.api.streaming import StreamEnd, feed_messages, open_feed
 from tradewire_server.api.venue import Venue
 from tradewire_server.api.wire import Malformed, Preencoded, embed
 from tradewire_server.auth.errors import AuthError
-from tradewire_server.auth.limits import rate_limited
 from tradewire_server.engine.commands import CancelConnection
 from tradewire_server.engine.vocabulary import Reason
 from tradewire_server.feeds import FeedKind
@@ -72,7 +71,6 @@ class OrderEntry:
     ) -> AsyncIterator[Preencoded]:
         """Serve one stream; see the contract."""
         call = current_call()
-        self._open(call)
         try:
             first = await asyncio.wait_for(anext(aiter(requests), None), FIRST_FRAME_S)
         except TimeoutError:
@@ -113,18 +111,6 @@ class OrderEntry:
         finally:
             end()
             subscription.release()
-
-    def _open(self, call: Call) -> None:
-        """Take what a stream costs.
-
-        Raises AuthError when not even the reserve has it.
-        """
-        weight = call.method.weight
-        state = self._admission.limiter.take(
-            call.buckets, weight=weight, now_ns=self._venue.clock_ns(), reduces_risk=True
-        )
-        if not state.allowed:
-            raise rate_limited(state, weight=weight)
 
 
 class _Connection:
