@@ -1,35 +1,50 @@
-"""The same orders get the same answers on every way in: unary calls and the stream, over the
-network and in process. Ids and times differ, and nothing else.
+"""The same orders get the same answers on every way in: calls, streams, batches, the client, REST;
+over the network, in process and through the gateway. Ids and times differ, and nothing else: the
+executions, the balances and the events of the journal are equal as well.
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from tradewire.v1 import order_pb2, order_service_pb2
+from tradewire_server.app import Application
+from tradewire_server.engine.events import KeyStored
+from tradewire_server.journal.codec import decode_events
+from tradewire_server.journal.sqlite import SqliteJournal
 
+from tests.parity.ways import (
+    GATEWAY_WAYS,
+    WAYS,
+    Answer,
+    CannotSay,
+    CommandFailed,
+    Do,
+    Ground,
+)
 from tests.support.audit import audit
-from tests.support.failures import failure_of, failure_of_call
+from tests.support.envoy import running_rest_venue
+from tests.support.failures import Failure
 from tests.support.trading import (
     BUY,
     FOK,
     GTD,
     IOC,
     SELL,
-    Trader,
     amend,
     cancel,
     limit,
     market,
 )
-from tests.support.venue import Stubs, running_venue
+from tests.support.venue import RunningVenue, running_venue
 
-Do = Callable[[str, Message], Awaitable[Any]]
 LATER = Timestamp(seconds=4_000_000_000)
 NEWEST = order_pb2.SELF_TRADE_PREVENTION_CANCEL_NEWEST
 DECREMENT = order_pb2.SELF_TRADE_PREVENTION_DECREMENT
@@ -98,122 +113,141 @@ class Names:
         """Return a text in which the ids of orders are named."""
         return re.sub(r"\b\d{2,}\b", lambda match: self._ids.get(match[0], match[0]), text)
 
+    def id(self, value: str) -> str:
+        """Return the name of an id."""
+        return self._ids.setdefault(value, f"id-{len(self._ids)}")
+
     def _clean(self, message: Any) -> None:
         for field, value in message.ListFields():
             if field.name in ("order_id", "execution_id", "counter_order_id"):
-                name = self._ids.setdefault(value, f"id-{len(self._ids)}")
-                setattr(message, field.name, name)
+                setattr(message, field.name, self.id(value))
             elif field.name in ("create_time", "transact_time"):
                 message.ClearField(field.name)
             elif field.message_type is not None and not field.is_repeated:
                 self._clean(value)
 
 
-@asynccontextmanager
-async def unary(traders: dict[str, Trader]) -> AsyncIterator[Do]:
-    methods = {
-        "PlaceOrderRequest": "PlaceOrder",
-        "AmendOrderRequest": "AmendOrder",
-        "CancelOrderRequest": "CancelOrder",
-        "CancelAllOrdersRequest": "CancelAllOrders",
+@dataclass(frozen=True)
+class Played:
+    """What could be seen of the scenario, played one way."""
+
+    answers: list[Any]
+    afterwards: list[Any]
+    journal: list[str]
+
+
+def outcome_of(answer: Answer, names: Names) -> tuple[Any, ...]:
+    if answer.order is None:
+        return ("canceled", answer.canceled_count, answer.as_of_sequence)
+    return ("order", names.plain(answer.order), answer.as_of_sequence, answer.priority_kept)
+
+
+def error_of(found: Failure, names: Names) -> tuple[Any, ...]:
+    metadata = {
+        key: names.id(value) if key == "order_id" else names.text(value)
+        for key, value in found.metadata.items()
     }
-
-    async def do(name: str, request: Message) -> Any:
-        trader = traders[name]
-        method = getattr(trader.stubs.orders, methods[request.DESCRIPTOR.name])
-        return await trader(method, request)
-
-    yield do
-
-
-@asynccontextmanager
-async def stream(traders: dict[str, Trader]) -> AsyncIterator[Do]:
-    async with traders["alice"].enter() as alice, traders["bob"].enter() as bob:
-        entries = {"alice": alice, "bob": bob}
-
-        async def do(name: str, request: Message) -> Any:
-            (result,) = await entries[name].do(request)
-            if result.HasField("error"):
-                raise CommandFailed(result)
-            return result
-
-        yield do
-
-
-class CommandFailed(Exception):
-    """A command of a stream has an error."""
-
-    def __init__(self, result: order_service_pb2.CommandResult) -> None:
-        super().__init__()
-        self.result = result
-
-
-PATHS = {"unary": unary, "stream": stream}
-
-
-def outcome_of(answer: Any, names: Names) -> tuple[Any, ...]:
-    """Return what an answer says, whichever message it is in."""
-    if "order" in answer.DESCRIPTOR.fields_by_name and answer.HasField("order"):
-        kept = getattr(answer, "priority_kept", False)
-        return ("order", names.plain(answer.order), answer.as_of_sequence, kept)
-    return ("canceled", answer.canceled_count, answer.as_of_sequence)
-
-
-def error_of(error: Exception, names: Names) -> tuple[Any, ...]:
-    if isinstance(error, CommandFailed):
-        found = failure_of(error.result.error)
-    else:
-        found = failure_of_call(error)
-    metadata = {key: names.text(value) for key, value in found.metadata.items()}
     text = names.text(found.text)
     if found.reason == "ACCOUNT_NOT_FOUND":
-        text = ""  # who says it, differs: the credential or the stream
+        text = ""  # who says it, differs: the credential, the stream or the batch
     return ("error", found.reason, found.outcome, found.fields, text, metadata)
 
 
-async def play(data_dir: Path, channel: str, path: str) -> list[Any]:
-    """Play the scenario one way and return everything that could be seen of it."""
-    names, seen = Names(), list[Any]()
-    async with running_venue(data_dir) as venue:
-        await venue.provision(["alice", "bob"], exempt=True)
-        async with venue.connect(channel) as opened:
-            stubs = Stubs(opened)
-            traders = {name: Trader(stubs, venue.credentials[name]) for name in ("alice", "bob")}
-            async with PATHS[path](traders) as do:
-                for name, request in SCENARIO:
-                    try:
-                        seen.append(outcome_of(await do(name, request), names))
-                    except Exception as error:  # noqa: BLE001 - compared below
-                        seen.append(error_of(error, names))
-            for trader in traders.values():
-                executions = await trader.executions()
-                seen.append([names.plain(execution) for execution in executions])
-                async with trader.follow(after_sequence=3) as follower:
-                    assert (await follower.live()).executions == executions[3:]
-                async with trader.enter(after_sequence=3) as entry:
-                    assert (await entry.live()).executions == executions[3:]
-                balances = await trader.balances()
-                seen.append([names.plain(balances[asset]) for asset in sorted(balances)])
-    audit(venue.app)
+async def act(do: Do, names: Names) -> list[Any]:
+    """Play the scenario and return what each step said, None where the way has no words for it."""
+    seen: list[Any] = []
+    for name, request in SCENARIO:
+        try:
+            seen.append(outcome_of(await do(name, request), names))
+        except CommandFailed as error:
+            seen.append(error_of(error.failure, names))
+        except CannotSay:
+            seen.append(None)
     return seen
 
 
-@pytest.mark.parametrize(
-    ("channel", "path"),
-    [("network", "stream"), ("in_process", "unary"), ("in_process", "stream")],
-)
-async def test_every_way_in_gives_the_same_answers(tmp_path: Path, channel: str, path: str) -> None:
-    reference = await play(tmp_path / "reference", "network", "unary")
-    other = await play(tmp_path / "other", channel, path)
-    for number, (expected, found) in enumerate(zip(reference, other, strict=True)):
-        step = SCENARIO[number] if number < len(SCENARIO) else "afterwards"
-        assert found == expected, step
+async def look(venue: RunningVenue, names: Names) -> list[Any]:
+    """Return everything that can be seen of the accounts afterwards, in each way to see it."""
+    seen: list[Any] = []
+    async with Ground(venue).traders("network") as traders:
+        for trader in traders.values():
+            executions = await trader.executions()
+            seen.append([names.plain(execution) for execution in executions])
+            async with trader.follow(after_sequence=3) as follower:
+                assert (await follower.live()).executions == executions[3:]
+            async with trader.enter(after_sequence=3) as entry:
+                assert (await entry.live()).executions == executions[3:]
+            balances = await trader.balances()
+            seen.append([names.plain(balances[asset]) for asset in sorted(balances)])
+    return seen
 
 
-async def test_the_scenario_has_every_kind_of_outcome(tmp_path: Path) -> None:
-    seen = await play(tmp_path, "network", "unary")
-    kinds = {outcome[0] for outcome in seen[: len(SCENARIO)]}
-    reasons = {outcome[1] for outcome in seen[: len(SCENARIO)] if outcome[0] == "error"}
+def journal_of(app: Application) -> list[str]:
+    """Return the events of a drained venue, but for its keys, with orders named as they came."""
+    journal = SqliteJournal.open(app.settings.data_dir, now_ns=app.clock_ns())
+    try:
+        events = [e for batch in journal.batches(0) for e in decode_events(batch.payload)]
+    finally:
+        journal.close()
+    names: dict[int, int] = {0: 0}
+    seen = []
+    for event in events:
+        if not isinstance(event, KeyStored):
+            ids = {f: getattr(event, f) for f in event._fields if f.endswith("order_id")}
+            named = {
+                field: names.setdefault(value, len(names))
+                for field, value in ids.items()
+                if isinstance(value, int)
+            }
+            seen.append(str({**event._asdict(), **named, "event": type(event).__name__}))
+    return seen
+
+
+@asynccontextmanager
+async def ground_for(data_dir: Path, way: str) -> AsyncIterator[Ground]:
+    if way in GATEWAY_WAYS:
+        async with running_rest_venue(data_dir, exempt=True) as running:
+            yield Ground(running.venue, running.url, running.target)
+        return
+    async with running_venue(data_dir) as venue:
+        await venue.provision(["alice", "bob"], exempt=True)
+        yield Ground(venue)
+
+
+async def play(data_dir: Path, way: str) -> Played:
+    """Play the scenario one way and return everything that could be seen of it."""
+    names = Names()
+    async with ground_for(data_dir, way) as ground:
+        async with {**WAYS, **GATEWAY_WAYS}[way](ground) as do:
+            answers = await act(do, names)
+        afterwards = await look(ground.venue, names)
+    audit(ground.venue.app)
+    return Played(answers, afterwards, journal_of(ground.venue.app))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def reference(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """Play the scenario by unary calls, once for all."""
+    return await play(tmp_path_factory.mktemp("reference"), "unary")
+
+
+@pytest.mark.parametrize("way", [*list(WAYS)[1:], *GATEWAY_WAYS])
+async def test_every_way_in_gives_the_same_answers(
+    tmp_path: Path, reference: Played, way: str
+) -> None:
+    found = await play(tmp_path, way)
+    for step, expected, answer in zip(SCENARIO, reference.answers, found.answers, strict=True):
+        if answer is None:
+            assert expected[1] == "FIELD_INVALID", step
+        else:
+            assert answer == expected, step
+    assert found.afterwards == reference.afterwards
+    assert found.journal == reference.journal
+
+
+async def test_the_scenario_has_every_kind_of_outcome(reference: Played) -> None:
+    kinds = {outcome[0] for outcome in reference.answers}
+    reasons = {outcome[1] for outcome in reference.answers if outcome[0] == "error"}
     assert kinds == {"order", "canceled", "error"}
     assert reasons >= {
         "CLIENT_ORDER_ID_REUSED",
@@ -228,6 +262,6 @@ async def test_the_scenario_has_every_kind_of_outcome(tmp_path: Path) -> None:
         "DEADLINE_PASSED",
         "FIELDS_CONFLICT",
     }
-    executions = "".join(seen[len(SCENARIO)]) + "".join(seen[len(SCENARIO) + 2])
+    executions = "".join(reference.afterwards[0]) + "".join(reference.afterwards[2])
     for kind in ("NEW", "TRADE", "CANCELED", "REPLACED", "REJECTED", "RESTATED"):
         assert f"EXECUTION_TYPE_{kind}" in executions, kind

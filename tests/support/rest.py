@@ -14,12 +14,13 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
-from tradewire_contract import reasons
+from tradewire_contract import reasons, routes
 from tradewire_server.api.key_messages import record_of
 from tradewire_server.auth.provisioning import KeyRequest
 from tradewire_server.engine.commands import CreateKey
@@ -152,6 +153,50 @@ def failure_of_response(response: httpx.Response) -> Failure:
     return found
 
 
+@dataclass(frozen=True)
+class HttpRequest:
+    """A request of the contract as REST has it; `json` is None where no body belongs."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    json: Any
+
+    async def send(self, client: httpx.AsyncClient) -> httpx.Response:
+        """Send it."""
+        return await client.request(
+            self.method, self.path, params=self.query or None, json=self.json
+        )
+
+
+def http_request(request: Message) -> HttpRequest:
+    """Return how REST asks for this, by the contract.
+
+    Raises ValueError for what JSON or a path cannot say.
+    """
+    fields = json_of(request)
+    name = str(request.DESCRIPTOR.name).removesuffix("Request")
+    for route in routes():
+        if route.method.name == name and all(getattr(request, v) for v in route.variables):
+            break
+    else:
+        raise ValueError(f"no path of {name} says {request}")
+    path = route.template.format_map(
+        {v: quote(str(getattr(request, v)), safe="") for v in route.variables}
+    )
+    decided = {request.DESCRIPTOR.fields_by_name[v].json_name for v in route.variables}
+    rest = {key: value for key, value in fields.items() if key not in decided}
+    if route.has_body:
+        return HttpRequest(route.http_method, path, {}, rest)
+    return HttpRequest(route.http_method, path, {k: str(v) for k, v in rest.items()}, None)
+
+
 def json_of(request: Message) -> Any:
-    """Return a request as the JSON of its body."""
-    return json_format.MessageToDict(request)
+    """Return a request as the JSON of its body.
+
+    Raises ValueError for what JSON cannot say.
+    """
+    try:
+        return json_format.MessageToDict(request)
+    except json_format.SerializeToJsonError as error:
+        raise ValueError(str(error)) from error
