@@ -111,7 +111,7 @@ class Names:
 
     def text(self, text: str) -> str:
         """Return a text in which the ids of orders are named."""
-        return re.sub(r"\b\d{2,}\b", lambda match: self._ids.get(match[0], match[0]), text)
+        return re.sub(r"(?<=\border )\d+", lambda match: self._ids.get(match[0], match[0]), text)
 
     def id(self, value: str) -> str:
         """Return the name of an id."""
