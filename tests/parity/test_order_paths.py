@@ -100,7 +100,8 @@ class Names:
     """Gives ids and times names in the order in which they appear, so that runs can be compared."""
 
     def __init__(self) -> None:
-        self._ids: dict[str, str] = {}
+        self._orders: dict[str, str] = {}
+        self._executions: dict[str, str] = {}
 
     def plain(self, message: Message) -> str:
         """Return a message as text without what differs between runs."""
@@ -111,16 +112,22 @@ class Names:
 
     def text(self, text: str) -> str:
         """Return a text in which the ids of orders are named."""
-        return re.sub(r"(?<=\border )\d+", lambda match: self._ids.get(match[0], match[0]), text)
+        return re.sub(r"(?<=\border )\d+", lambda match: self._orders.get(match[0], match[0]), text)
 
-    def id(self, value: str) -> str:
-        """Return the name of an id."""
-        return self._ids.setdefault(value, f"id-{len(self._ids)}")
+    def order(self, order_id: str) -> str:
+        """Return the name of an order."""
+        return self._orders.setdefault(order_id, f"order-{len(self._orders)}")
+
+    def execution(self, execution_id: str) -> str:
+        """Return the name of an execution."""
+        return self._executions.setdefault(execution_id, f"execution-{len(self._executions)}")
 
     def _clean(self, message: Any) -> None:
         for field, value in message.ListFields():
-            if field.name in ("order_id", "execution_id", "counter_order_id"):
-                setattr(message, field.name, self.id(value))
+            if field.name in ("order_id", "counter_order_id"):
+                setattr(message, field.name, self.order(value))
+            elif field.name == "execution_id":
+                setattr(message, field.name, self.execution(value))
             elif field.name in ("create_time", "transact_time"):
                 message.ClearField(field.name)
             elif field.message_type is not None and not field.is_repeated:
@@ -144,7 +151,7 @@ def outcome_of(answer: Answer, names: Names) -> tuple[Any, ...]:
 
 def error_of(found: Failure, names: Names) -> tuple[Any, ...]:
     metadata = {
-        key: names.id(value) if key == "order_id" else names.text(value)
+        key: names.order(value) if key == "order_id" else names.text(value)
         for key, value in found.metadata.items()
     }
     text = names.text(found.text)
