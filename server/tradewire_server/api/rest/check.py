@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from google.rpc import status_pb2
 from tradewire_contract import Match, allowed_methods, find_route
 
 from tradewire_server.api.admission import (
@@ -34,7 +35,7 @@ from tradewire_server.api.reply_headers import limit_headers
 from tradewire_server.api.rest.credentials import read_signature
 from tradewire_server.api.rest.json_body import check_body
 from tradewire_server.api.rest.query import check_target
-from tradewire_server.api.rest.request import BODY_MAX, OK, Answer, Header, RawRequest, denial
+from tradewire_server.api.rest.request import BODY_MAX, OK, Answer, RawRequest, denial
 from tradewire_server.auth.authenticator import Authenticator
 from tradewire_server.auth.buckets import LimitState
 from tradewire_server.auth.caller import Caller, address_buckets, authorise, missing_credential
@@ -81,34 +82,32 @@ class RequestCheck:
     def decide(self, request: RawRequest) -> Answer:
         """Return whether a request may pass, and with which handle."""
         started = time.perf_counter()
-        match = find_route(request.method, request.path)
-        address: str | None = None
-        state: LimitState | None = None
-        extra: tuple[Header, ...] = ()
         now_ns = self._clock_ns()
-        try:
-            address = _client_address(request)
-            state = self._room(address, match, now_ns)
-            if state is not None:
-                raise rate_limited(state)
-            if match is None:
-                verbs = allowed_methods(request.path)
-                extra = (("allow", ", ".join(verbs)),) if verbs else ()
-                raise _no_route(request, verbs)
-            return Answer(OK, ((HANDLE, self._admit(request, match, address, now_ns)),))
-        except (ApiError, AuthError) as error:
-            status = (auth_error(error) if isinstance(error, AuthError) else error).status
-        except Exception:
-            logger.exception("the check of a request failed")
-            status = make_error(Reason.INTERNAL, "the server broke one of its own rules").status
-        state = state or self._charge(address, now_ns)
-        limits = limit_headers(state, retry_after_ms=retry_after_ms(status))
+        match = find_route(request.method, request.path)
+        addresses = request.values(CLIENT_ADDRESS)
+        address = addresses[0] if len(addresses) == 1 else None
+        state = self._exhausted(address, match, now_ns)
+        status: status_pb2.Status | None = None
+        if state is None:
+            answer = self._answer(request, match, address, now_ns)
+            if isinstance(answer, Answer):
+                return answer
+            status = answer
+            state = self._limiter.take(address_buckets(address), weight=1, now_ns=now_ns)
+        if status is None or not state.allowed:
+            status = auth_error(rate_limited(state)).status
+        headers = limit_headers(state, retry_after_ms=retry_after_ms(status))
+        if match is None:
+            verbs = allowed_methods(request.path)
+            headers += (("allow", ", ".join(verbs)),) if verbs else ()
         method = match.route.method.path if match is not None else NO_METHOD
         self._measure(method, status.code, time.perf_counter() - started)
-        return denial(status, (*limits, *extra))
+        return denial(status, headers)
 
-    def _room(self, address: str | None, match: Match | None, now_ns: int) -> LimitState | None:
-        """Return what the address is told when its limit is used up, None when it is not.
+    def _exhausted(
+        self, address: str | None, match: Match | None, now_ns: int
+    ) -> LimitState | None:
+        """Return the state of an address whose limit is used up, None of any other.
 
         Nothing is taken: the edge does that.
         """
@@ -121,14 +120,31 @@ class RequestCheck:
         state = self._limiter.take(buckets, weight=1, now_ns=now_ns, reduces_risk=reduces_risk)
         return None if state.allowed else state
 
-    def _charge(self, address: str | None, now_ns: int) -> LimitState:
-        return self._limiter.take(address_buckets(address), weight=1, now_ns=now_ns)
+    def _answer(
+        self, request: RawRequest, match: Match | None, address: str | None, now_ns: int
+    ) -> Answer | status_pb2.Status:
+        """Return the answer to a request that may pass, else what is wrong with it."""
+        try:
+            if match is None:
+                raise _no_route(request)
+            return Answer(OK, ((HANDLE, self._admit(request, match, address, now_ns)),))
+        except AuthError as error:
+            return auth_error(error).status
+        except ApiError as error:
+            return error.status
+        except Exception:
+            logger.exception("the check of a request failed")
+            return make_error(Reason.INTERNAL, "the server broke one of its own rules").status
 
     def _admit(self, request: RawRequest, match: Match, address: str | None, now_ns: int) -> str:
         """Return the handle of a request that may pass.
 
         Raises ApiError, AuthError.
         """
+        if len(request.values(CLIENT_ADDRESS)) > 1:
+            # Then one of them is not Envoy's.
+            text = f"The header {CLIENT_ADDRESS} is set by the gateway only."
+            raise Unauthenticated(AuthReason.UNAUTHENTICATED, text)
         method = match.route.method
         signed = read_signature(request)
         if signed is None and method.scope != PUBLIC and not request.values(AUTHORIZATION):
@@ -156,20 +172,8 @@ class RequestCheck:
         return self._handles.issue(method.path, caller=caller, address=address, now_ns=now_ns)
 
 
-def _client_address(request: RawRequest) -> str | None:
-    """Return what Envoy says of the client's address.
-
-    Raises Unauthenticated when two say it: then one of them is not Envoy.
-    """
-    addresses = request.values(CLIENT_ADDRESS)
-    if len(addresses) > 1:
-        raise Unauthenticated(
-            AuthReason.UNAUTHENTICATED, f"The header {CLIENT_ADDRESS} is set by the gateway only."
-        )
-    return addresses[0] if addresses else None
-
-
-def _no_route(request: RawRequest, verbs: tuple[str, ...]) -> ApiError:
+def _no_route(request: RawRequest) -> ApiError:
+    verbs = allowed_methods(request.path)
     path = request.path[:PATH_SHOWN_MAX]
     if not verbs:
         return make_error(Reason.METHOD_NOT_FOUND, f"there is no path {path}")

@@ -16,6 +16,8 @@ from tradewire_contract import ContractError
 
 # What a key or a value is shown of, and what is compared with names that exist.
 SHOWN_MAX = 64
+# Where a field's name would stand, had the path not given it.
+_PATH = "/"
 FOUND_MAX = 16
 
 _INTEGER = re.compile(r"-?[0-9]{1,40}(\.0{1,40})?", re.ASCII)
@@ -93,27 +95,28 @@ class Given:
         self._names: dict[str, str] = {}
         self._oneofs: dict[str, str] = {}
 
-    def problem(
-        self, field: FieldDescriptor, name: str, *, where: str = "", counts: bool = True
-    ) -> str | None:
+    def from_path(self, field: FieldDescriptor) -> None:
+        """Take note of a field that is a variable of the path."""
+        self._names[field.name] = _PATH
+        if field.containing_oneof is not None:
+            self._oneofs[field.containing_oneof.name] = field.name
+
+    def once(self, field: FieldDescriptor, name: str, *, counts: bool = True) -> str | None:
         """Take note of a field and say why it must not be given here, None if it may.
 
         A null (it does not count) is no member of its oneof.
         """
-        former = self._names.get(field.name)
-        if former is not None:
-            if former.startswith("/"):
-                return "is given by the path, and a second time here"
-            both = "" if former == name else f", as {former} and as {name}"
-            return f"is given twice{both}"
-        self._names[field.name] = where or name
+        former = self._names.setdefault(field.name, "")
+        self._names[field.name] = former or name
+        if former == _PATH:
+            return "is given by the path, and a second time here"
+        if former:
+            return "is given twice" + ("" if former == name else f", as {former} and as {name}")
         oneof = field.containing_oneof
         if oneof is None or not counts:
             return None
         other = self._oneofs.setdefault(oneof.name, field.name)
-        if other != field.name:
-            return f"excludes {other}, which is given too"
-        return None
+        return None if other == field.name else f"excludes {other}, which is given too"
 
     def repeated(self, field: FieldDescriptor, name: str) -> str | None:
         """Take note of one more value of a list, which has to be under the same name."""
@@ -141,8 +144,8 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
 
 
 def shown(text: str) -> str:
-    """Return as much of a text as an error shows, printable."""
-    return (text if text.isprintable() else ascii(text)[1:-1])[:SHOWN_MAX]
+    """Return as much of a name as an error shows, printable."""
+    return (text if text.isprintable() else ascii(text)[1:-1])[:SHOWN_MAX] or '""'
 
 
 def text_problem(field: FieldDescriptor, text: str) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from tradewire_server.api.admission import violation_error
-from tradewire_server.api.errors import make_error
+from tradewire_server.api.errors import ApiError, make_error
 from tradewire_server.api.rest.fields import (
     Findings,
     Given,
@@ -28,6 +28,7 @@ from tradewire_server.api.rest.fields import (
 from tradewire_server.engine.vocabulary import Reason
 
 DEPTH_MAX = 32
+_TOO_DEEP = f"it is nested more than {DEPTH_MAX} deep"
 
 
 class _Members(list[tuple[str, Any]]):
@@ -49,8 +50,11 @@ def check_body(body: bytes, descriptor: Descriptor, given: Given) -> None:
     content = _parse(body)
     if not isinstance(content, _Members):
         raise make_error(Reason.MESSAGE_MALFORMED, "the body is not a JSON object: {...}")
+    # Counting is cheap, and few bodies have so many brackets.
+    if body.count(b"{") + body.count(b"[") > DEPTH_MAX and _is_deeper(content, DEPTH_MAX):
+        raise _malformed(_TOO_DEEP)
     findings = Findings()
-    _check_message(content, descriptor, given, findings, path="", depth=1)
+    _check_message(content, descriptor, given, findings, path="")
     if findings.found:
         raise violation_error(findings.found)
 
@@ -65,21 +69,29 @@ def _parse(body: bytes) -> Any:
     except json.JSONDecodeError as error:
         why = f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno} column {error.colno}"
     except RecursionError:
-        why = _too_deep()
+        why = _TOO_DEEP
     except _NotJson as error:
         why = str(error)
     except ValueError:
         # Python's own bound on the digits of an integer.
         why = "a number has too many digits"
-    raise make_error(Reason.MESSAGE_MALFORMED, f"the body is not JSON: {why}") from None
+    raise _malformed(why) from None
+
+
+def _malformed(why: str) -> ApiError:
+    return make_error(Reason.MESSAGE_MALFORMED, f"the body is not acceptable JSON: {why}")
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise _NotJson(f"{name} is no value in JSON")
 
 
-def _too_deep() -> str:
-    return f"it is nested more than {DEPTH_MAX} deep"
+def _is_deeper(value: Any, levels: int) -> bool:
+    if isinstance(value, _Members):
+        return not levels or any(_is_deeper(item, levels - 1) for _, item in value)
+    if isinstance(value, list):
+        return not levels or any(_is_deeper(item, levels - 1) for item in value)
+    return False
 
 
 def _check_message(
@@ -89,10 +101,7 @@ def _check_message(
     findings: Findings,
     *,
     path: str,
-    depth: int,
 ) -> None:
-    if depth > DEPTH_MAX:
-        raise make_error(Reason.MESSAGE_MALFORMED, f"the body is not acceptable: {_too_deep()}")
     fields = fields_of(descriptor)
     for name, value in members:
         if findings.is_full:
@@ -102,18 +111,16 @@ def _check_message(
             findings.add(f"{path}{shown(name)}", unknown(name, fields.names))
             continue
         where = f"{path}{field.name}"
-        problem = given.problem(field, name, counts=value is not None)
+        problem = given.once(field, name, counts=value is not None)
         if problem is not None:
             findings.add(where, problem)
         elif value is not None:
-            _check_field(field, value, findings, where=where, depth=depth)
+            _check_field(field, value, findings, where=where)
 
 
-def _check_field(
-    field: FieldDescriptor, value: Any, findings: Findings, *, where: str, depth: int
-) -> None:
+def _check_field(field: FieldDescriptor, value: Any, findings: Findings, *, where: str) -> None:
     if not field.is_repeated:
-        _check_value(field, value, findings, where=where, depth=depth)
+        _check_value(field, value, findings, where=where)
         return
     if not isinstance(value, list) or isinstance(value, _Members):
         findings.add(where, "must be a list: [...]")
@@ -121,17 +128,15 @@ def _check_field(
     for index, item in enumerate(value):
         if findings.is_full:
             return
-        _check_value(field, item, findings, where=f"{where}[{index}]", depth=depth + 1)
+        _check_value(field, item, findings, where=f"{where}[{index}]")
 
 
-def _check_value(
-    field: FieldDescriptor, value: Any, findings: Findings, *, where: str, depth: int
-) -> None:
+def _check_value(field: FieldDescriptor, value: Any, findings: Findings, *, where: str) -> None:
     message = field.message_type
     if message is not None and not is_text_message(message):
         if isinstance(value, _Members):
             inner = Given(message)
-            _check_message(value, message, inner, findings, path=f"{where}.", depth=depth + 1)
+            _check_message(value, message, inner, findings, path=f"{where}.")
         else:
             findings.add(where, f"must be {kind_of(field)}")
         return

@@ -23,7 +23,6 @@ from tradewire_server.api.rest.fields import (
 from tradewire_server.engine.vocabulary import Reason
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-PATH_GIVES = "/"
 
 
 def check_target(route: Route, target: str) -> Given:
@@ -37,7 +36,7 @@ def check_target(route: Route, target: str) -> Given:
     by_name = fields_of(route.method.request).by_name
     given = Given(route.method.request)
     for variable in route.variables:
-        given.problem(by_name[variable], variable, where=PATH_GIVES)
+        given.from_path(by_name[variable])
     findings = Findings()
     allowed = {field.name: field for field in route.query_fields}
     for part in query.split("&"):
@@ -63,14 +62,14 @@ def _check_parameter(
         what = unknown(name, [field.json_name for field in allowed.values()])
         if route.has_body:
             what = "is not taken from the query: send it in the body"
-        findings.add(shown(name) or "?", what)
+        findings.add(shown(name), what)
         return
     if not equals:
         findings.add(field.name, f"has no value: write {name}=...")
         return
     value = _decode(raw, f"the parameter {name}")
     # A list is one value after the other, under one name.
-    problem = given.repeated(field, name) if field.is_repeated else given.problem(field, name)
+    problem = given.repeated(field, name) if field.is_repeated else given.once(field, name)
     if problem is None and not is_bool_text(field, value):
         problem = text_problem(field, value)
     if problem is not None:
