@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from google.api import annotations_pb2, http_pb2
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 
 from tradewire_contract.methods import SERVICE_FILES, ContractError, Method, methods
 
@@ -66,11 +66,16 @@ def routes() -> tuple[Route, ...]:
         for file in SERVICE_FILES
         for service in file.services_by_name.values()
         for method in service.methods
-        for route in _bindings(
-            methods()[f"/{service.full_name}/{method.name}"],
-            method.GetOptions().Extensions[annotations_pb2.http],
-        )
+        for route in read_routes(methods()[f"/{service.full_name}/{method.name}"], method)
     )
+
+
+def read_routes(method: Method, descriptor: MethodDescriptor) -> Iterator[Route]:
+    """Yield the bindings of one method, none if it has no REST path.
+
+    Raises ContractError for a form of rule that is not supported here.
+    """
+    yield from _bindings(method, descriptor.GetOptions().Extensions[annotations_pb2.http])
 
 
 def find_route(http_method: str, path: str) -> Match | None:
