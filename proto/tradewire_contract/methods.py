@@ -1,5 +1,6 @@
 """The methods of the contract with their annotations: scope, weight, names on other protocols."""
 
+from datetime import date, timedelta
 from functools import cache
 from typing import NamedTuple
 
@@ -26,6 +27,8 @@ SERVICE_FILES: tuple[FileDescriptor, ...] = (
     session_service_pb2.DESCRIPTOR,
     admin_service_pb2.DESCRIPTOR,
 )
+# The notice of proto/VERSIONING.md.
+NOTICE = timedelta(days=180)
 
 
 class ContractError(Exception):
@@ -80,7 +83,7 @@ def methods() -> dict[str, Method]:
 def read_method(service: str, method: MethodDescriptor) -> Method:
     """Return what the contract says about one method.
 
-    Raises ContractError when it says too little.
+    Raises ContractError when it says too little, or breaks the policy of deprecation.
     """
     rule = method.GetOptions().Extensions[options_pb2.method]
     if rule.scope == options_pb2.SCOPE_UNSPECIFIED or not rule.HasField("weight"):
@@ -103,10 +106,26 @@ def read_method(service: str, method: MethodDescriptor) -> Method:
         server_streaming=method.server_streaming,
         request=method.input_type,
         response=method.output_type,
-        deprecation=_deprecation(rule.deprecation) if rule.HasField("deprecation") else None,
+        deprecation=_deprecation(f"{service}.{method.name}", rule.deprecation)
+        if rule.HasField("deprecation")
+        else None,
         reasons=tuple(rule.reasons),
     )
 
 
-def _deprecation(rule: options_pb2.Deprecation) -> Deprecation:
-    return Deprecation(rule.since, rule.sunset, rule.link)
+def check_deprecation(name: str, deprecation: Deprecation) -> None:
+    """Raise ContractError when a method would end sooner than the policy says, or not say where."""
+    try:
+        since, sunset = map(date.fromisoformat, (deprecation.since, deprecation.sunset))
+    except ValueError:
+        raise ContractError(f"{name}: since and sunset are days, YYYY-MM-DD") from None
+    if sunset < since + NOTICE:
+        raise ContractError(f"{name} would end less than {NOTICE.days} days after its announcement")
+    if not deprecation.link.startswith("/"):
+        raise ContractError(f"{name}: link is a path below the documentation")
+
+
+def _deprecation(name: str, rule: options_pb2.Deprecation) -> Deprecation:
+    found = Deprecation(rule.since, rule.sunset, rule.link)
+    check_deprecation(name, found)
+    return found
