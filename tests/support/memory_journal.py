@@ -18,6 +18,8 @@ from tradewire_server.journal.records import (
     StoredBatch,
 )
 
+from tests.support.candles import merge_candles
+
 IdKey = tuple[str, str]
 
 
@@ -98,10 +100,11 @@ class MemoryJournal:
         return rows[:limit]
 
     def candles(
-        self, symbol: str, *, start_minute: int, end_minute: int, limit: int
+        self, symbol: str, *, start_minute: int, end_minute: int, limit: int, minutes: int = 1
     ) -> list[CandleRow]:
         rows = [row for batch in self.appended for row in batch.candles if row.symbol == symbol]
-        return [row for row in rows if start_minute <= row.minute < end_minute][:limit]
+        asked_for = [row for row in rows if start_minute <= row.minute < end_minute]
+        return merge_candles(asked_for, minutes)[:limit]
 
     def write_snapshot(
         self, event_number: int, time_ns: int, state_hash: bytes, data: bytes

@@ -49,6 +49,10 @@ from tradewire_server.streams.view import Level
 DEFAULT_DEPTH = 10
 CHECKSUM_DEPTH = 10
 DAY_MINUTES = 24 * 60
+# Longer than any history: a candle of all that is asked for.
+ALL_MINUTES = DAY_MINUTES * 10**6
+# How many minutes one read of candles goes over.
+READ_MINUTES = 50_000
 BOOK, TRADES = 1, 2
 
 INTERVAL_MINUTES = {
@@ -197,10 +201,11 @@ class MarketDataService(market_data_service_pb2_grpc.MarketDataServiceServicer):
             request.symbol,
             start_minute=minute - DAY_MINUTES + 1,
             end_minute=minute + 1,
-            limit=DAY_MINUTES,
+            limit=1,
+            minutes=ALL_MINUTES,
         )
         if rows:
-            day = merge_candles(rows, DAY_MINUTES * 10**6)[0]
+            (day,) = rows
             ticker.open_price = instrument.format_price(day.open)
             ticker.high_price = instrument.format_price(day.high)
             ticker.low_price = instrument.format_price(day.low)
@@ -223,16 +228,19 @@ class MarketDataService(market_data_service_pb2_grpc.MarketDataServiceServicer):
             start = -(-time_ns(request, "start_time") // (MINUTE_NS * step)) * step
             end = min(end, start + size * step)
         rows: list[CandleRow] = []
-        if start < end:
-            rows = await self._venue.read(
+        # In portions of whole candles, so that other reads have their turn.
+        portion = max(READ_MINUTES // step, 1) * step
+        for first in range(max(start, 0), end, portion):
+            rows += await self._venue.read(
                 self._venue.journal.candles,
                 request.symbol,
-                start_minute=max(start, 0),
-                end_minute=max(end, 0),
-                limit=size * step,
+                start_minute=first,
+                end_minute=min(first + portion, end),
+                limit=size,
+                minutes=step,
             )
         return market_data_service_pb2.ListCandlesResponse(
-            candles=[candle_message(instrument, row) for row in merge_candles(rows, step)]
+            candles=[candle_message(instrument, row) for row in rows]
         )
 
     async def StreamMarketData(
@@ -300,25 +308,3 @@ class MarketDataService(market_data_service_pb2_grpc.MarketDataServiceServicer):
 def subscriber(call: Call) -> str:
     """Return whom a subscription is counted for: where it comes from, nobody without an address."""
     return limit_subject(call.address) if call.address is not None else ""
-
-
-def merge_candles(rows: list[CandleRow], minutes: int) -> list[CandleRow]:
-    """Return candles of so many minutes from those of one minute, oldest first."""
-    merged: list[CandleRow] = []
-    for row in rows:
-        opens = row.minute - row.minute % minutes
-        if not merged or merged[-1].minute != opens:
-            merged.append(row._replace(minute=opens))
-            continue
-        last = merged[-1]
-        merged[-1] = CandleRow(
-            last.symbol,
-            opens,
-            last.open,
-            max(last.high, row.high),
-            min(last.low, row.low),
-            row.close,
-            last.volume + row.volume,
-            last.trade_count + row.trade_count,
-        )
-    return merged

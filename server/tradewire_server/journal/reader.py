@@ -68,6 +68,20 @@ _CANDLES: Final = """
 SELECT symbol, minute, open, high, low, close, volume, trade_count FROM candles
 WHERE symbol = ? AND minute >= ? AND minute < ? ORDER BY minute LIMIT ?
 """
+# The sum of volumes may not fit 63 bits, which is an error in SQL: the halves do.
+_MERGED_CANDLE: Final = """
+SELECT
+    (SELECT open FROM candles WHERE symbol = ?1 AND minute >= ?2 AND minute < ?3
+        ORDER BY minute LIMIT 1),
+    max(high),
+    min(low),
+    (SELECT close FROM candles WHERE symbol = ?1 AND minute >= ?2 AND minute < ?3
+        ORDER BY minute DESC LIMIT 1),
+    sum(volume >> 31),
+    sum(volume & 0x7fffffff),
+    sum(trade_count)
+FROM candles WHERE symbol = ?1 AND minute >= ?2 AND minute < ?3
+"""
 
 
 class StoredAnnex(NamedTuple):
@@ -275,12 +289,31 @@ class JournalReader:
             return [ClosedOrderRow(*row) for row in cursor.fetchall()]
 
     def candles(
-        self, symbol: str, *, start_minute: int, end_minute: int, limit: int
+        self, symbol: str, *, start_minute: int, end_minute: int, limit: int, minutes: int = 1
     ) -> list[CandleRow]:
-        """Return the candles of `start_minute` up to, not including, `end_minute`."""
+        """Return the candles of `start_minute` up to, not including, `end_minute`.
+
+        One that is longer than a minute begins at a multiple of its length, and is made of those
+        of its minutes that are asked for.
+        """
         with self._reading(f"candles of {symbol}") as connection:
-            cursor = connection.execute(_CANDLES, (symbol, start_minute, end_minute, limit))
-            return [CandleRow(*row) for row in cursor.fetchall()]
+            if minutes == 1:
+                cursor = connection.execute(_CANDLES, (symbol, start_minute, end_minute, limit))
+                return [CandleRow(*row) for row in cursor.fetchall()]
+            # One statement for each: to group all of them in one would be to sort them.
+            found: list[CandleRow] = []
+            for opens in range(start_minute - start_minute % minutes, end_minute, minutes):
+                span = max(opens, start_minute), min(opens + minutes, end_minute)
+                row = connection.execute(_MERGED_CANDLE, (symbol, *span)).fetchone()
+                first, high, low, last, volume_high, volume_low, trade_count = row
+                if trade_count is not None:
+                    volume = (volume_high << 31) + volume_low
+                    found.append(
+                        CandleRow(symbol, opens, first, high, low, last, volume, trade_count)
+                    )
+                    if len(found) == limit:
+                        break
+            return found
 
     def latest_snapshot(self) -> Snapshot | None:
         """Return the newest snapshot that is whole and belongs to this journal."""

@@ -134,9 +134,13 @@ class Journal(Protocol):
         """Return closed orders of the account in the order of their ids."""
 
     def candles(
-        self, symbol: str, *, start_minute: int, end_minute: int, limit: int
+        self, symbol: str, *, start_minute: int, end_minute: int, limit: int, minutes: int = 1
     ) -> list[CandleRow]:
-        """Return the candles of `start_minute` up to, not including, `end_minute`."""
+        """Return the candles of `start_minute` up to, not including, `end_minute`.
+
+        One that is longer than a minute begins at a multiple of its length, and is made of those
+        of its minutes that are asked for.
+        """
 
     def write_snapshot(
         self, event_number: int, time_ns: int, state_hash: bytes, data: bytes

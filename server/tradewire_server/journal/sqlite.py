@@ -285,11 +285,15 @@ class SqliteJournal:
         )
 
     def candles(
-        self, symbol: str, *, start_minute: int, end_minute: int, limit: int
+        self, symbol: str, *, start_minute: int, end_minute: int, limit: int, minutes: int = 1
     ) -> list[CandleRow]:
-        """Return the candles of `start_minute` up to, not including, `end_minute`."""
+        """Return candles of so many minutes; see `records.Journal`."""
         return self._reader.candles(
-            symbol, start_minute=start_minute, end_minute=end_minute, limit=limit
+            symbol,
+            start_minute=start_minute,
+            end_minute=end_minute,
+            limit=limit,
+            minutes=minutes,
         )
 
     def write_snapshot(

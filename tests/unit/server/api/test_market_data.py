@@ -1,8 +1,7 @@
-"""Checksums of books and candles of any length."""
+"""Checksums of books."""
 
 import pytest
-from tradewire_server.api.market_data import book_checksum, merge_candles
-from tradewire_server.journal.records import CandleRow
+from tradewire_server.api.market_data import book_checksum
 
 from tests.support.book_mirror import checksum
 from tests.support.venue import BTC_USD
@@ -25,23 +24,3 @@ def test_the_checksum_covers_the_ten_best_levels_that_there_are(bids: int, asks:
     assert book_checksum(BTC_USD, bid_levels, ask_levels) == checksum(
         texts(bid_levels), texts(ask_levels)
     )
-
-
-def row(minute: int, *prices: int, volume: int = 1) -> CandleRow:
-    first, last = prices[0], prices[-1]
-    return CandleRow("BTC-USD", minute, first, max(prices), min(prices), last, volume, len(prices))
-
-
-def test_candles_of_minutes_make_those_of_longer_intervals() -> None:
-    rows = [row(3, 10, 12), row(4, 15, 9), row(5, 11), row(11, 7, volume=5)]
-    assert merge_candles(rows, 5) == [
-        CandleRow("BTC-USD", 0, 10, 15, 9, 9, 2, 4),
-        CandleRow("BTC-USD", 5, 11, 11, 11, 11, 1, 1),
-        CandleRow("BTC-USD", 10, 7, 7, 7, 7, 5, 1),
-    ]
-
-
-def test_candles_of_a_minute_stay_as_they_are() -> None:
-    rows = [row(3, 10, 12), row(4, 15, 9)]
-    assert merge_candles(rows, 1) == rows
-    assert merge_candles([], 60) == []
