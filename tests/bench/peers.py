@@ -47,6 +47,31 @@ def venue(data_dir: Path) -> Iterator[Venue]:
         yield Venue(ready["target"], (("authorization", f"Bearer {ready['token']}"),))
 
 
+class Gateway(NamedTuple):
+    """A venue's REST port, and what opens it."""
+
+    port: int
+    token: str
+    ed25519_key: str
+    ed25519_seed: str
+    hmac_key: str
+    hmac_secret: str
+
+
+@contextmanager
+def gateway(data_dir: Path) -> Iterator[Gateway]:
+    """Run a venue behind Envoy, with an exempt account."""
+    with _process("tests.bench.gateway", str(data_dir)) as line:
+        yield Gateway(**json.loads(line))
+
+
+@contextmanager
+def fastapi(database: Path) -> Iterator[int]:
+    """Run the peer of REST; yield its port."""
+    with _process("tests.bench.fastapi_peer", str(database)) as line:
+        yield int(line)
+
+
 @contextmanager
 def echo(response: bytes) -> Iterator[str]:
     """Run the bare echo; yield its address."""

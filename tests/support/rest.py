@@ -57,13 +57,21 @@ async def create_hmac_key(
     venue: RunningVenue, account: str, scopes: frozenset[str] = DEMO_SCOPES
 ) -> SigningKey:
     """Make an HMAC key for an account."""
+    key_id, secret = await new_hmac_key(venue, account, scopes)
+    return SigningKey(key_id, hmac_signer(secret))
+
+
+async def new_hmac_key(
+    venue: RunningVenue, account: str, scopes: frozenset[str] = DEMO_SCOPES
+) -> tuple[str, str]:
+    """Make an HMAC key for an account and return its id and its secret."""
     created = venue.app.maker.create(
         KeyRequest(account=account, scopes=scopes, algorithm="hmac-sha256"),
         creator_scopes=None,
         now_ns=venue.app.clock_ns(),
     )
     await venue.submit(CreateKey(record_of(created.key)))
-    return SigningKey(created.key.key_id, hmac_signer(created.secret))
+    return created.key.key_id, created.secret
 
 
 class BearerToken(httpx.Auth):
