@@ -74,8 +74,25 @@ check: $(READY) ## Check generated code, contract, style, types and imports
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo
 
+EXPLORER := gateway/explorer
+# Inside what is installed, so that deleting it forgets it.
+EXPLORED := $(EXPLORER)/node_modules/.installed
+
+.PHONY: explorer
+explorer: ## Install the REST explorer of the documentation, where npm is
+	@if ! command -v npm >/dev/null; then \
+		echo "npm is not here: the documentation comes without the REST explorer"; \
+	else \
+		$(MAKE) --no-print-directory --silent $(EXPLORED) || \
+		echo "npm has failed: the documentation comes without the REST explorer"; \
+	fi
+
+$(EXPLORED): $(EXPLORER)/package.json $(EXPLORER)/package-lock.json
+	cd $(EXPLORER) && npm ci --ignore-scripts --loglevel=error
+	touch $@
+
 .PHONY: test
-test: $(READY) ## Run the tests; ARGS="-k name" chooses
+test: $(READY) explorer ## Run the tests; ARGS="-k name" chooses
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-slow
@@ -91,7 +108,7 @@ crash: $(READY) ## Kill the venue 20 times under load, check every promise; ARGS
 	$(BIN)/python -m tests.simulation.crash $(ARGS)
 
 .PHONY: up
-up: $(READY) ## Run a venue; ARGS="--help" lists what can be set
+up: $(READY) explorer ## Run a venue; ARGS="--help" lists what can be set
 	$(BIN)/tradewire up $(ARGS)
 
 .PHONY: help

@@ -1,8 +1,8 @@
 """The collection for Postman and Bruno: every REST operation, made from the OpenAPI document.
 
-Requests are signed by a script with HMAC-SHA256, the algorithm that these programs bring along. What
-one request makes (an order, a key, a session) is kept in variables for the next ones, so that a
-folder can be run from top to bottom.
+Requests are signed by a script with HMAC-SHA256, the algorithm that these programs bring along.
+What one request makes (an order, a key, a session) is kept in variables for the next ones, so that
+a folder can be run from top to bottom.
 """
 
 import json
@@ -104,7 +104,7 @@ def _item(path: str, verb: str, operation: Mapping[str, Any]) -> dict[str, Any]:
             "options": {"raw": {"language": "json"}},
         }
     # Two paths of one method have one summary.
-    by = next((f" ({key})" for key in _bound(path) if path.count("/") > 3), "")  # noqa: PLR2004
+    by = next((f" ({key})" for key in _bound(path) if path.count("/") > 3), "")
     return {"name": operation["summary"] + by, "request": request, "response": []}
 
 

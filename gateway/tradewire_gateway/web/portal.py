@@ -29,8 +29,8 @@ from tradewire_gateway.web.reference import (
 from tradewire_gateway.web.rendering import (
     FOLDER,
     Body,
-    Heading,
     PageSource,
+    make_body,
     make_environment,
     plain,
     render_markdown,
@@ -50,7 +50,7 @@ _EXPLORER_POLICY = (
     "form-action 'none'; frame-ancestors 'none'"
 )
 _EXPLORER_PATH = "/docs/explorer"
-_ANCHORED = re.compile(r'<(h[1-4]|tr|section)\b[^>]*\bid="([^"]+)"[^>]*>')
+_ANCHORED = re.compile(r'<(h[1-4]|tr)\b[^>]*\bid="([^"]+)"[^>]*>')
 _CELL_END = re.compile(r"</(h[1-4]|th|td)>")
 _SEARCHED_CHARACTERS = 600
 
@@ -274,13 +274,8 @@ class Portal:
         title = file.services[0].name if file.services else f"{file.name}.proto"
 
         def body() -> Body:
-            html = self._environment.get_template("contract.html").render(file=file, title=title)
-            names = (
-                *(call.method.name for service in file.services for call in service.calls),
-                *(message.name for message in file.messages),
-                *(enum.name for enum in file.enums),
-            )
-            return Body(Markup(html), tuple(Heading(2, name, name) for name in names))
+            template = self._environment.get_template("contract.html")
+            return make_body(template.render(file=file, title=title))
 
         return Entry(f"/docs/grpc/{file.name}", title, file.comment, body, parent="/docs/grpc")
 

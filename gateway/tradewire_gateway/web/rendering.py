@@ -5,7 +5,7 @@ that neither has to know the other's rules.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -28,8 +28,8 @@ _TAG = re.compile(r"<[^>]+>")
 _NOT_OF_A_SLUG = re.compile(r"[^a-z0-9]+")
 _LANGUAGES = {"sh": "bash", "py": "python", "ts": "typescript"}
 _LANGUAGE_NAMES = {"sh": "curl and openssl", "py": "Python", "ts": "TypeScript"}
-# Headings of these levels are in the list beside the page.
-_LISTED_LEVELS = (2, 3)
+# What is in the list beside the page.
+_HEADINGS = re.compile(r'<h([23])\b[^>]*\bid="([^"]+)"[^>]*>(.*?)</h\1>', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,21 @@ def render_markdown(source: str, inserts: Sequence[str] = ()) -> Body:
     """Render Markdown; a paragraph that names an insert is replaced by it."""
     markdown = _markdown()
     tokens = markdown.parse(source)
-    headings = tuple(_anchor_headings(tokens))
+    _anchor_headings(tokens)
     html = markdown.renderer.render(tokens, markdown.options, {})
     html = _PLACES.sub(lambda found: inserts[int(found[1])], html)
-    return Body(Markup(html), headings)
+    return make_body(html)
+
+
+def make_body(html: str) -> Body:
+    """Return a page of HTML with the headings that have an anchor."""
+    return Body(
+        Markup(html),
+        tuple(
+            Heading(int(found[1]), found[2], plain(found[3]).removesuffix(" #"))
+            for found in _HEADINGS.finditer(html)
+        ),
+    )
 
 
 def inline(text: str) -> Markup:
@@ -175,7 +186,7 @@ def _markdown() -> MarkdownIt:
     return markdown
 
 
-def _anchor_headings(tokens: list[Token]) -> Iterable[Heading]:
+def _anchor_headings(tokens: list[Token]) -> None:
     """Give each heading an anchor that no other has."""
     taken: dict[str, int] = {}
     for token, content in pairwise(tokens):
@@ -187,6 +198,3 @@ def _anchor_headings(tokens: list[Token]) -> Iterable[Heading]:
         if taken[anchor] > 1:
             anchor = f"{anchor}-{taken[anchor]}"
         token.attrSet("id", anchor)
-        level = int(token.tag[1:])
-        if level in _LISTED_LEVELS:
-            yield Heading(level, anchor, text)

@@ -128,7 +128,9 @@
   }
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-    if ((event.key === "/" && !typing) || (event.key === "k" && (event.ctrlKey || event.metaKey))) {
+    // The explorer has a search of its own on Ctrl-K.
+    const combined = event.key === "k" && (event.ctrlKey || event.metaKey) && !document.body.matches(".explorer");
+    if ((event.key === "/" && !typing) || combined) {
       event.preventDefault();
       open();
     }

@@ -1,0 +1,162 @@
+"""Every example of the documentation runs as it stands, against a venue behind Envoy."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from tradewire_gateway.web.rendering import EXAMPLES
+
+from tests.support.envoy import RestVenue, bearer, data_directory, running_rest_venue
+from tests.support.node import INSTALLED, needs_node, program
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+HMAC = "sign_hmac"
+# What shows that an example did what it is about.
+SHOWS = {
+    "first_order": "ORDER_STATUS_CANCELED",
+    "create_key": "export TRADEWIRE_API_KEY=",
+    "sign_request": "DELETE /v1/orders/client/",
+    "sign_request.sh": "ORDER_STATUS_CANCELED",
+    "sign_hmac": "USD",
+    "check_vectors": "ok: place an order",
+    "check_signature": "part: environment",
+    "create_session": "open orders: 0 of ",
+    "create_session.sh": "ey",
+    "place_safely": "one order, answered twice: ",
+    "follow_executions": "EXECUTION_TYPE_NEW",
+}
+
+
+@dataclass
+class Reader:
+    """Somebody who follows the pages: a folder, a token, and the keys that the pages make."""
+
+    venue: RestVenue
+    folder: Path
+    api_key: str = ""
+    hmac_key: str = ""
+    hmac_secret: str = ""
+
+    async def run(self, name: str, *arguments: str) -> str:
+        """Run an example as the page says; return what it shows."""
+        command = await self._command(name)
+        is_hmac = name.startswith(HMAC)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "TRADEWIRE_URL": self.venue.url,
+            "TRADEWIRE_ENVIRONMENT": self.venue.venue.app.settings.environment,
+            "TRADEWIRE_TOKEN": self.venue.alice.token,
+            "TRADEWIRE_API_KEY": self.hmac_key if is_hmac else self.api_key,
+            "TRADEWIRE_SECRET": self.hmac_secret,
+        }
+        return await _output(*command, *arguments, cwd=self.folder, env=environment)
+
+    async def _command(self, name: str) -> list[str]:
+        example = EXAMPLES / name
+        match example.suffix:
+            case ".py":
+                return [sys.executable, "-W", "error", str(example)]
+            case ".sh":
+                return ["bash", str(example)]
+        compiled = self.folder / f"{example.stem}.mjs"
+        await _output(
+            program("esbuild"),
+            str(example),
+            "--format=esm",
+            "--platform=node",
+            "--target=node20",
+            "--log-level=warning",
+            f"--outfile={compiled}",
+            cwd=self.folder,
+        )
+        return ["node", str(compiled)]
+
+
+async def _output(*command: str, cwd: Path, env: dict[str, str] | None = None) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=cwd,
+        env=env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    shown, complaints = await process.communicate()
+    assert process.returncode == 0, f"{command}: {complaints.decode()}{shown.decode()}"
+    return shown.decode()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def reader(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Reader]:
+    """Return a reader who has made a key as the signing guide says, and one for HMAC."""
+    async with data_directory() as path, running_rest_venue(path, pages=True) as venue:
+        found = Reader(venue, tmp_path_factory.mktemp("reader"))
+        line = await found.run("create_key.sh")
+        found.api_key = line.strip().partition("=")[2]
+        async with httpx.AsyncClient(base_url=venue.url, headers=bearer(venue.alice)) as client:
+            answer = await client.post("/v1/keys", json={"algorithm": "KEY_ALGORITHM_HMAC_SHA256"})
+        found.hmac_key = answer.json()["key"]["apiKey"]
+        found.hmac_secret = answer.json()["secret"]
+        yield found
+
+
+def _examples(*suffixes: str) -> list[str]:
+    return sorted(path.name for path in EXAMPLES.iterdir() if path.suffix in suffixes)
+
+
+async def _runs(reader: Reader, name: str) -> None:
+    stem, _, suffix = name.rpartition(".")
+    arguments = []
+    if stem == "follow_executions":
+        # There have to be some: those of an order that is placed and canceled.
+        await reader.run("first_order.py")
+        arguments = [] if suffix == "sh" else ["2"]
+        # Each language follows from the beginning.
+        (reader.folder / "executions.place").unlink(missing_ok=True)
+    if stem == "create_key":
+        (reader.folder / "tradewire.pem").rename(reader.folder / "kept.pem")
+    shown = await reader.run(name, *arguments)
+    if stem == "create_key":
+        (reader.folder / "kept.pem").rename(reader.folder / "tradewire.pem")
+    assert shown.strip(), f"{name} shows nothing"
+    assert SHOWS.get(name, SHOWS[stem]) in shown
+    if stem == "place_safely":
+        assert shown.strip().lower().endswith("true")
+
+
+@pytest.mark.parametrize("name", _examples(".sh", ".py"))
+async def test_an_example_runs(reader: Reader, name: str) -> None:
+    await _runs(reader, name)
+
+
+@needs_node
+@pytest.mark.parametrize("name", _examples(".ts"))
+async def test_an_example_in_typescript_runs(reader: Reader, name: str) -> None:
+    await _runs(reader, name)
+
+
+@needs_node
+async def test_the_examples_in_typescript_have_no_type_errors() -> None:
+    await _output(program("tsc"), "--project", ".", cwd=INSTALLED.parent)
+
+
+async def test_a_token_of_the_shell_example_is_one(reader: Reader) -> None:
+    token = (await reader.run("create_session.sh")).strip()
+    async with httpx.AsyncClient(base_url=reader.venue.url) as client:
+        answer = await client.get("/v1/limits", headers={"authorization": f"Bearer {token}"})
+    assert answer.status_code == 200
+
+
+async def test_a_stream_that_ends_is_followed_where_it_was_left(reader: Reader) -> None:
+    place = reader.folder / "executions.place"
+    place.unlink(missing_ok=True)
+    await reader.run("first_order.py")
+    first = (await reader.run("follow_executions.py", "1")).split()[0]
+    second = (await reader.run("follow_executions.py", "1")).split()[0]
+    assert (first, second) == ("1", "2")
