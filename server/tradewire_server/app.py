@@ -515,7 +515,8 @@ class Application:
         grace = 0.0 if self.failure is not None else self.settings.drain_s
         await self._authorisation.close()
         await asyncio.gather(*(server.stop(grace) for server in self._servers))
-        self.sockets.remove()
+        if self._sockets is not None:
+            self._sockets.remove()
         self.sequencer.stop()
         await asyncio.gather(*self._tasks)
         self.sequencer.close()

@@ -68,13 +68,14 @@ class Sockets:
 
         Raises SocketError.
         """
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            with self.making(self.authz) as path:
-                listener.bind(path)
-        except OSError as error:
-            listener.close()
-            raise SocketError(f"{self.authz} cannot be opened: {error.strerror}") from error
+        with contextlib.ExitStack() as until_bound:
+            listener = until_bound.enter_context(socket.socket(socket.AF_UNIX))
+            try:
+                with self.making(self.authz) as path:
+                    listener.bind(path)
+            except OSError as error:
+                raise SocketError(f"{self.authz} cannot be opened: {error.strerror}") from error
+            until_bound.pop_all()
         listener.setblocking(False)
         return listener
 
