@@ -19,9 +19,10 @@ def test_a_taken_port_is_told_with_its_flag() -> None:
 def test_all_checks_of_an_empty_place_find_nothing_wrong(tmp_path: Path) -> None:
     checks = list(all_checks(tmp_path / "venue"))
     assert {check.verdict for check in checks} <= {"ok", "warn"}
-    assert [check.name for check in checks][:5] == [
+    assert [check.name for check in checks][:6] == [
         "python",
         "packages",
+        "envoy",
         "data directory",
         "disk",
         "journal",

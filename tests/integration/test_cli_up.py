@@ -71,7 +71,9 @@ def test_a_first_start_makes_what_a_newcomer_needs(tmp_path: Path) -> None:
     assert (data_dir / "demo.json").stat().st_mode & 0o777 == 0o600
     assert data_dir.stat().st_mode & 0o777 == 0o700
     assert "tradewire_event_number" in metrics
-    assert [(outcome.returncode, outcome.stderr) for outcome in outcomes] == [(0, "")] * 3
+    assert [(outcome.returncode, outcome.stderr) for outcome in outcomes] == [(0, "")] * 4
+    # The last one is REST: `curl` itself does not fail when the venue refuses.
+    assert json.loads(outcomes[-1].stdout)["order"]["clientOrderId"] == "first-by-curl"
     # Ended in order, it leaves no sign of running.
     assert not (data_dir / "venue.json").exists()
 
@@ -144,7 +146,9 @@ def test_keys_that_a_venue_does_not_know_are_made_anew(tmp_path: Path) -> None:
     assert (data_dir / "demo.json").read_bytes() != demo
 
 
-@pytest.mark.parametrize("flag", ["--grpc-port", "--admin-port", "--metrics-port"])
+@pytest.mark.parametrize(
+    "flag", ["--grpc-port", "--admin-port", "--metrics-port", "--rest-port", "--http-port"]
+)
 def test_a_taken_port_is_an_error_that_names_the_flag(tmp_path: Path, flag: str) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))

@@ -20,6 +20,7 @@ from tradewire_server.cli.main import main
 START_TIMEOUT_S = 60.0
 END_TIMEOUT_S = 30.0
 FREE_PORTS = ("--grpc-port", "0", "--admin-port", "0", "--metrics-port", "0")
+FREE_REST_PORTS = ("--rest-port", "0", "--http-port", "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,13 @@ def run_command(*arguments: str) -> Result:
 
 
 class VenueProcess:
-    """`tradewire up` or `serve` as a process; what it prints goes to a file."""
+    """`tradewire up` or `serve` as a process; what it prints goes to a file.
+
+    The ports of REST are free ones, unless others are given.
+    """
 
     def __init__(self, data_dir: Path, *arguments: str, command: str = "up") -> None:
+        rest = FREE_REST_PORTS if command == "up" else ()
         self.data_dir = data_dir
         self._log = data_dir.parent / f"{data_dir.name}.log"
         environment = {**os.environ, "COLUMNS": "200"}
@@ -71,6 +76,7 @@ class VenueProcess:
                 [
                     *(sys.executable, "-m", "tradewire_server.cli", command),
                     *("--data-dir", str(data_dir)),
+                    *rest,
                     *arguments,
                 ],
                 stdout=log,

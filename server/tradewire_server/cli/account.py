@@ -213,7 +213,20 @@ async def limits(options: VenueOptions, json: Json = False) -> None:
     show(f"open orders: {found.open_order_count} of {found.open_order_limit}")
 
 
+@with_venue
+async def token(options: VenueOptions) -> None:
+    """Print a session token, for `curl` and the like; it is good for some minutes.
+
+    Example: `curl -H "authorization: Bearer $(tradewire token)" http://127.0.0.1:8080/v1/balances`
+    """
+    async with options.client() as client:
+        authorization = await client.session.authorization()
+        # Otherwise it would end with this program.
+        client.session.invalidate(authorization)
+    print(dict(authorization)["authorization"].removeprefix("Bearer "))
+
+
 def add_to(app: typer.Typer) -> None:
     """Put the commands under the program's name."""
-    for command in (executions, balances, positions, ledger, limits):
+    for command in (executions, balances, positions, ledger, limits, token):
         app.command(rich_help_panel="Account")(command)

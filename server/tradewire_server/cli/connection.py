@@ -288,18 +288,20 @@ def with_venue(
     function: Callable[Concatenate[VenueOptions, P], Coroutine[Any, Any, None]],
 ) -> Command:
     """Make a command of a coroutine function: its first argument are the options of a client."""
-    return _with_options(VenueOptions, function)
+    return with_options(VenueOptions, function)
 
 
 def with_admin(
     function: Callable[Concatenate[AdminOptions, P], Coroutine[Any, Any, None]],
 ) -> Command:
     """Make a command of a coroutine function: its first argument are the options of an admin."""
-    return _with_options(AdminOptions, function)
+    return with_options(AdminOptions, function)
 
 
-def _with_options(kind: type[Any], function: Callable[..., Coroutine[Any, Any, None]]) -> Command:
-    """Put the fields of an options class into the signature that typer reads."""
+def with_options(kind: type[Any], function: Callable[..., Coroutine[Any, Any, None]]) -> Command:
+    """Make a command of a coroutine function whose first argument are options of some kind: the
+    fields of the class go into the signature that typer reads.
+    """
     import asyncio
 
     @wraps(function)

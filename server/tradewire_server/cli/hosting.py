@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from tradewire_server import __version__
 from tradewire_server.app import Application, ListenError, Settings, Tls
 from tradewire_server.cli.failure import EXIT_VENUE_FAILED, CommandFailed
 from tradewire_server.cli.rendering import error_console, show
+from tradewire_server.cli.rest import RestOptions
 from tradewire_server.cli.venue_files import VENUE_FILE, Ports, RunningVenue
 from tradewire_server.recovery import RecoveryError
 
@@ -48,9 +49,13 @@ class HostOptions:
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
     allow_plaintext: bool = False
-    rest_port: int = 0
-    http_port: int = 0
+    rest: RestOptions | None = None
     fix_port: int = 0
+    edge_address: str | None = None
+    authz_address: str | None = None
+    peer_certificate: Path | None = None
+    peer_key: Path | None = None
+    peer_ca: Path | None = None
 
     @property
     def listen_host(self) -> str:
@@ -62,16 +67,14 @@ class HostOptions:
 
         Raises CommandFailed.
         """
-        if self.tls_certificate is None and self.tls_key is None:
-            if self.tls_client_ca is not None:
-                raise CommandFailed("--tls-client-ca needs --tls-certificate and --tls-key")
-            return None
-        if self.tls_certificate is None or self.tls_key is None:
-            raise CommandFailed("give both, --tls-certificate and --tls-key")
-        for path in (self.tls_certificate, self.tls_key, self.tls_client_ca):
-            if path is not None and not path.is_file():
-                raise CommandFailed(f"{path}: there is no such file")
-        return Tls(certificate=self.tls_certificate, key=self.tls_key, client_ca=self.tls_client_ca)
+        return tls_files(self.tls_certificate, self.tls_key, self.tls_client_ca)
+
+    def peer_tls(self) -> Tls | None:
+        """Return the files of the listeners for Envoy on another machine, which must be there.
+
+        Raises CommandFailed.
+        """
+        return tls_files(self.peer_certificate, self.peer_key, self.peer_ca, prefix="--peer")
 
     def settings(self) -> Settings:
         """Return the server's part."""
@@ -83,10 +86,47 @@ class HostOptions:
             admin_port=self.admin_port,
             tls=self.tls(),
             allow_plaintext=self.allow_plaintext,
+            edge_address=self.edge_address,
+            authz_address=self.authz_address,
+            peer_tls=self.peer_tls(),
         )
 
 
-Residents = Callable[[Application, RunningVenue], AbstractAsyncContextManager[RenderableType]]
+def tls_files(
+    certificate: Path | None, key: Path | None, client_ca: Path | None, *, prefix: str = "--tls"
+) -> Tls | None:
+    """Return the files that flags name, which must be there, or None when they name none.
+
+    Raises CommandFailed.
+    """
+    ca_flag = f"{prefix}-client-ca" if prefix == "--tls" else f"{prefix}-ca"
+    if certificate is None and key is None:
+        if client_ca is not None:
+            raise CommandFailed(f"{ca_flag} needs {prefix}-certificate and {prefix}-key")
+        return None
+    if certificate is None or key is None:
+        raise CommandFailed(f"give both, {prefix}-certificate and {prefix}-key")
+    for path in (certificate, key, client_ca):
+        if path is not None and not path.is_file():
+            raise CommandFailed(f"{path}: there is no such file")
+    return Tls(certificate=certificate, key=key, client_ca=client_ca)
+
+
+@dataclass
+class Hosted:
+    """A venue that listens. Who adds a listener says so in `running`.
+
+    What is entered into `after_drain` ends after the venue has drained: a gateway through which
+    streams are told that they end.
+    """
+
+    app: Application
+    options: HostOptions
+    running: RunningVenue
+    after_drain: AsyncExitStack
+
+
+Residents = Callable[[Hosted], AbstractAsyncContextManager[RenderableType]]
 """What lives beside the server: entered when it listens, left before it drains. What it yields is
 printed when the venue is ready.
 """
@@ -102,6 +142,8 @@ def run_venue(options: HostOptions, residents: Residents) -> None:
 
 
 async def _run(options: HostOptions, residents: Residents) -> None:
+    if options.rest is not None:
+        options.rest.check(tls=options.tls(), allow_plaintext=options.allow_plaintext)
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
@@ -143,15 +185,17 @@ async def _serve(
         app.journal.close()
         raise CommandFailed(str(error)) from error
     running = _running(options, app, grpc_port, admin_port, metrics_port)
-    try:
-        async with residents(app, running) as announcement:
-            running.save(options.data_dir)
-            show(announcement)
-            await told.wait()
-            error_console().print("Draining: what waits is finished. Once more ends at once.")
-    finally:
-        (options.data_dir / VENUE_FILE).unlink(missing_ok=True)
-        await asyncio.shield(app.drain())
+    async with AsyncExitStack() as after_drain:
+        hosted = Hosted(app, options, running, after_drain)
+        try:
+            async with residents(hosted) as announcement:
+                hosted.running.save(options.data_dir)
+                show(announcement)
+                await told.wait()
+                error_console().print("Draining: what waits is finished. Once more ends at once.")
+        finally:
+            (options.data_dir / VENUE_FILE).unlink(missing_ok=True)
+            await asyncio.shield(app.drain())
 
 
 def _open(options: HostOptions) -> Application:
@@ -172,11 +216,8 @@ def _running(
         host=options.listen_host,
         tls=options.tls_certificate is not None,
         ports=Ports(grpc=grpc_port, admin=admin_port, metrics=metrics_port),
-        reserved_ports={
-            "rest": options.rest_port,
-            "http": options.http_port,
-            "fix": options.fix_port,
-        },
+        reserved_ports={"fix": options.fix_port},
+        sockets=app.sockets.directory,
     )
 
 

@@ -15,7 +15,7 @@ import typer
 from tradewire_server import __version__
 from tradewire_server.cli import account as account_commands
 from tradewire_server.cli import admin as admin_commands
-from tradewire_server.cli import journal, keys, market, orders
+from tradewire_server.cli import envoy, journal, keys, market, orders
 from tradewire_server.cli.arguments import Json
 from tradewire_server.cli.connection import (
     DATA_DIR,
@@ -31,6 +31,14 @@ from tradewire_server.cli.connection import (
     TlsCa,
     VenueOptions,
 )
+from tradewire_server.cli.envoy import (
+    CorsOrigin,
+    HttpPort,
+    RestHost,
+    RestPort,
+    RestRate,
+    Workers,
+)
 from tradewire_server.cli.failure import EXIT_INTERRUPTED, explain
 
 app = typer.Typer(
@@ -45,10 +53,12 @@ app.add_typer(orders.app, name="orders")
 app.add_typer(keys.app, name="keys")
 app.add_typer(admin_commands.app, name="admin")
 app.add_typer(journal.app, name="journal")
+app.add_typer(envoy.app, name="envoy")
 market.add_to(app)
 account_commands.add_to(app)
 
 _LISTEN = "Listeners"
+_PEERS = "Envoy on another machine"
 _RESERVED = "Reserved: recorded in venue.json, nothing listens there yet"
 
 Environment = Annotated[
@@ -77,6 +87,13 @@ def _port(flag: str, variable: str, text: str, panel: str = _LISTEN) -> typer.mo
     return option
 
 
+def _peer(flag: str, variable: str, metavar: str, text: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(
+        flag, envvar=variable, metavar=metavar, help=text, rich_help_panel=_PEERS
+    )
+    return option
+
+
 def _file(flag: str, variable: str, text: str) -> typer.models.OptionInfo:
     option: typer.models.OptionInfo = typer.Option(
         flag, envvar=variable, metavar="FILE", help=text, rich_help_panel=_LISTEN
@@ -92,12 +109,6 @@ AdminPort = Annotated[
 ]
 MetricsPort = Annotated[
     int, _port("--metrics-port", "TRADEWIRE_METRICS_PORT", "Port of the Prometheus metrics.")
-]
-RestPort = Annotated[
-    int, _port("--rest-port", "TRADEWIRE_REST_PORT", "For the REST edge.", _RESERVED)
-]
-HttpPort = Annotated[
-    int, _port("--http-port", "TRADEWIRE_HTTP_PORT", "For the WebSocket edge.", _RESERVED)
 ]
 FixPort = Annotated[
     int, _port("--fix-port", "TRADEWIRE_FIX_PORT", "For the FIX gateway.", _RESERVED)
@@ -121,6 +132,25 @@ AllowPlaintext = Annotated[
         help="Speak in the clear outside this machine, too.",
         rich_help_panel=_LISTEN,
     ),
+]
+EdgeAddress = Annotated[
+    str | None,
+    _peer("--edge-address", "TRADEWIRE_EDGE_ADDRESS", "HOST:PORT", "Listen for calls of Envoy."),
+]
+AuthzAddress = Annotated[
+    str | None,
+    _peer("--authz-address", "TRADEWIRE_AUTHZ_ADDRESS", "HOST:PORT", "Listen for its checks."),
+]
+PeerCertificate = Annotated[
+    Path | None,
+    _peer("--peer-certificate", "TRADEWIRE_PEER_CERTIFICATE", "FILE", "Certificate there (PEM)."),
+]
+PeerKey = Annotated[
+    Path | None, _peer("--peer-key", "TRADEWIRE_PEER_KEY", "FILE", "Key of that certificate.")
+]
+PeerCa = Annotated[
+    Path | None,
+    _peer("--peer-ca", "TRADEWIRE_PEER_CA", "FILE", "Certificates that vouch for Envoy."),
 ]
 LogLevel = Annotated[
     str,
@@ -148,8 +178,15 @@ def up(
     tls_key: TlsKey = None,
     tls_client_ca: TlsClientCa = None,
     allow_plaintext: AllowPlaintext = False,
+    no_rest: Annotated[
+        bool, typer.Option("--no-rest", envvar="TRADEWIRE_NO_REST", help="Do without Envoy.")
+    ] = False,
+    rest_host: RestHost = "127.0.0.1",
     rest_port: RestPort = 8080,
     http_port: HttpPort = 8081,
+    cors_origin: CorsOrigin = None,
+    rest_rate: RestRate = 2_000,
+    rest_workers: Workers = 1,
     fix_port: FixPort = 9876,
 ) -> None:
     """Run a venue with demo accounts, money and a live market.
@@ -160,8 +197,17 @@ def up(
     """
     _log(log_level)
     from tradewire_server.cli.hosting import HostOptions
+    from tradewire_server.cli.rest import RestOptions
     from tradewire_server.cli.up import run
 
+    rest = RestOptions(
+        host=rest_host,
+        port=rest_port,
+        http_port=http_port,
+        cors_origins=tuple(cors_origin or ()),
+        workers=rest_workers,
+        requests_per_second=rest_rate,
+    )
     options = HostOptions(
         data_dir=data_dir,
         environment=environment,
@@ -173,8 +219,7 @@ def up(
         tls_key=tls_key,
         tls_client_ca=tls_client_ca,
         allow_plaintext=allow_plaintext,
-        rest_port=rest_port,
-        http_port=http_port,
+        rest=None if no_rest else rest,
         fix_port=fix_port,
     )
     run(options, with_bots=not no_bots)
@@ -197,6 +242,11 @@ def serve(
     tls_key: TlsKey = None,
     tls_client_ca: TlsClientCa = None,
     allow_plaintext: AllowPlaintext = False,
+    edge_address: EdgeAddress = None,
+    authz_address: AuthzAddress = None,
+    peer_certificate: PeerCertificate = None,
+    peer_key: PeerKey = None,
+    peer_ca: PeerCa = None,
 ) -> None:
     """Run the server alone, as in production.
 
@@ -219,6 +269,11 @@ def serve(
         tls_key=tls_key,
         tls_client_ca=tls_client_ca,
         allow_plaintext=allow_plaintext,
+        edge_address=edge_address,
+        authz_address=authz_address,
+        peer_certificate=peer_certificate,
+        peer_key=peer_key,
+        peer_ca=peer_ca,
     )
     run(options, new_admin_key=new_admin_key)
 

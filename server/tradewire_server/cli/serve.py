@@ -10,10 +10,9 @@ from functools import partial
 
 from rich.console import RenderableType
 
-from tradewire_server.app import Application
+from tradewire_server.cli.commands import command_line
 from tradewire_server.cli.founding import found_admin
-from tradewire_server.cli.hosting import HostOptions, run_venue
-from tradewire_server.cli.venue_files import RunningVenue
+from tradewire_server.cli.hosting import Hosted, HostOptions, run_venue
 
 
 def run(options: HostOptions, *, new_admin_key: bool) -> None:
@@ -22,13 +21,14 @@ def run(options: HostOptions, *, new_admin_key: bool) -> None:
 
 
 @asynccontextmanager
-async def _residents(
-    app: Application, running: RunningVenue, *, new_admin_key: bool
-) -> AsyncIterator[RenderableType]:
-    founded = await found_admin(app, new_key=new_admin_key)
+async def _residents(hosted: Hosted, *, new_admin_key: bool) -> AsyncIterator[RenderableType]:
+    running = hosted.running
+    founded = await found_admin(hosted.app, new_key=new_admin_key)
+    line = command_line(hosted.options.data_dir)
     lines = [
         f"Tradewire {running.environment}, journal {running.journal_id}",
         f"gRPC {running.grpc}, admin {running.admin}, metrics {running.metrics}",
+        f"For REST run `{line('envoy run')}`; its sockets are in {running.sockets}",
         *founded.notes,
     ]
     yield "\n".join(lines)

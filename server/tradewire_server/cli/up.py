@@ -6,11 +6,15 @@ are its first users.
 """
 
 import asyncio
+import errno
+import json
+import shlex
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from random import Random
 
 from rich.console import Group, RenderableType
@@ -19,11 +23,13 @@ from rich.table import Table
 from rich.text import Text
 from tradewire_client import Client, Ed25519Key
 from tradewire_gateway.channel import InProcessChannel, InProcessServer
+from tradewire_gateway.web import WebOptions, serve_web
 
-from tradewire_server.app import Application
+from tradewire_server.api.published_limits import published_limits
 from tradewire_server.auth.encoding import decode_base64url
 from tradewire_server.cli.bots.market import Maker, MarketPlan, Taker, keep_running
 from tradewire_server.cli.commands import command_line
+from tradewire_server.cli.failure import CommandFailed
 from tradewire_server.cli.founding import (
     ACCOUNTS,
     BTC_USD,
@@ -33,8 +39,9 @@ from tradewire_server.cli.founding import (
     found_demo,
     save_demo,
 )
-from tradewire_server.cli.hosting import HostOptions, run_venue
-from tradewire_server.cli.venue_files import DEMO_FILE, DemoKey, RunningVenue
+from tradewire_server.cli.hosting import LOOPBACK, Hosted, HostOptions, run_venue
+from tradewire_server.cli.rest import rest_edge
+from tradewire_server.cli.venue_files import DEMO_FILE, DemoKey
 
 MARKETS = (
     MarketPlan(
@@ -63,9 +70,8 @@ def run(options: HostOptions, *, with_bots: bool) -> None:
 
 
 @asynccontextmanager
-async def _residents(
-    app: Application, running: RunningVenue, *, with_bots: bool
-) -> AsyncIterator[RenderableType]:
+async def _residents(hosted: Hosted, *, with_bots: bool) -> AsyncIterator[RenderableType]:
+    app, running = hosted.app, hosted.running
     founded = await found_demo(app)
     save_demo(
         app.settings.data_dir,
@@ -78,10 +84,74 @@ async def _residents(
     app.add_public(local)
     await local.start()
     try:
-        async with _bots(local, founded.keys, running.environment, with_bots=with_bots):
-            yield _welcome(app.settings.data_dir, running, founded.notes, with_bots=with_bots)
+        async with (
+            _rest(hosted, local) as notes,
+            _bots(local, founded.keys, running.environment, with_bots=with_bots),
+        ):
+            yield _welcome(hosted, [*founded.notes, *notes], with_bots=with_bots)
     finally:
         await local.stop(app.settings.drain_s)
+
+
+@asynccontextmanager
+async def _rest(hosted: Hosted, local: InProcessServer) -> AsyncIterator[list[str]]:
+    """Run the HTTP edge and Envoy before it, if they are wanted; yields what is to be said."""
+    options = hosted.options.rest
+    if options is None:
+        yield []
+        return
+    listener = _bind(options.http_port)
+    async with InProcessChannel(local, name="http edge") as channel:
+        web = WebOptions(
+            channel=channel,
+            environment=hosted.running.environment,
+            rest_url=lambda: hosted.running.rest,
+            grpc_target=hosted.running.grpc,
+            limits=published_limits(
+                hosted.app.settings.limits,
+                heartbeat_s=hosted.app.settings.heartbeat_s,
+                edge=options.published(),
+            ),
+        )
+        async with serve_web(web, listener=listener):
+            http_port = listener.getsockname()[1]
+            edge = await hosted.after_drain.enter_async_context(
+                rest_edge(
+                    options,
+                    data_dir=hosted.app.settings.data_dir,
+                    sockets=hosted.app.sockets.directory,
+                    http_port=http_port,
+                    tls=hosted.app.settings.tls,
+                )
+            )
+            ports = replace(hosted.running.ports, rest=edge.port, http=http_port)
+            hosted.running = replace(hosted.running, rest=edge.url, ports=ports)
+            try:
+                yield [edge.note] if edge.note else []
+            finally:
+                await edge.stop_listening()
+
+
+def _bind(port: int) -> socket.socket:
+    """Take the port of the HTTP edge, which Envoy alone is to reach.
+
+    Raises CommandFailed when another process has it.
+    """
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((LOOPBACK, port))
+        # Bound alone, two could have it.
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise CommandFailed(
+            f"port {port} on {LOOPBACK} cannot be opened, another process has it: stop that one or "
+            "choose another port with --http-port"
+        ) from error
+    return listener
 
 
 @asynccontextmanager
@@ -125,9 +195,8 @@ def _pair(key: DemoKey) -> Ed25519Key:
     return Ed25519Key.from_seed(key.api_key, seed)
 
 
-def _welcome(
-    data_dir: Path, running: RunningVenue, notes: list[str], *, with_bots: bool
-) -> RenderableType:
+def _welcome(hosted: Hosted, notes: list[str], *, with_bots: bool) -> RenderableType:
+    running, data_dir = hosted.running, hosted.options.data_dir
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold")
     facts.add_column()
@@ -135,7 +204,10 @@ def _welcome(
     facts.add_row(scheme, running.grpc)
     facts.add_row("admin gRPC", f"{running.admin}  (this machine only)")
     facts.add_row("metrics", running.metrics)
-    facts.add_row("not yet", "REST, WebSocket and FIX: their ports are reserved by flags")
+    if running.rest:
+        facts.add_row("REST", running.rest)
+        facts.add_row("documents", f"{running.rest}/docs")
+    facts.add_row("not yet", "WebSocket and FIX")
     facts.add_row("data", f"{data_dir}  (journal {running.journal_id[:8]}…)")
     facts.add_row("accounts", ", ".join(account.name for account in ACCOUNTS))
     facts.add_row("keys", f"{data_dir / DEMO_FILE}  (only you can read it)")
@@ -143,11 +215,13 @@ def _welcome(
     for note in notes:
         facts.add_row("note", note)
     line = command_line(data_dir)
-    commands = (
+    commands = [
         line(f"book {BTC_USD.symbol}"),
         line(f"orders place {BTC_USD.symbol} buy 0.01 --price 60000"),
         line("executions --follow"),
-    )
+    ]
+    if running.rest:
+        commands.append(_curl(running.rest, line("token")))
     # Outside the frame and never folded, so that a line can be taken as it is.
     paste = (Text(command, no_wrap=True, overflow="ignore", style="bold") for command in commands)
     title = f"Tradewire {running.version} ({running.environment})"
@@ -158,4 +232,20 @@ def _welcome(
         *paste,
         "",
         "Ctrl-C ends the venue.",
+    )
+
+
+def _curl(rest: str, token: str) -> str:
+    """Return a line that places an order over REST; repeated, it is the same order."""
+    body = {
+        "clientOrderId": "first-by-curl",
+        "symbol": BTC_USD.symbol,
+        "side": "SIDE_BUY",
+        "type": "ORDER_TYPE_LIMIT",
+        "quantity": "0.01",
+        "price": "60000",
+    }
+    return (
+        f'curl -sS {rest}/v1/orders -H "authorization: Bearer $({token})" '
+        f"-d {shlex.quote(json.dumps(body, separators=(',', ':')))}"
     )

@@ -8,6 +8,7 @@ All are written whole or not at all, and only their owner can read those with pr
 """
 
 import contextlib
+import dataclasses
 import json
 import os
 import secrets
@@ -27,16 +28,20 @@ ED25519 = "ed25519"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Where a venue listens. The reserved ones are for edges that this release does not have."""
+    """Where a venue listens; 0 where it does not."""
 
     grpc: int
     admin: int
     metrics: int
+    rest: int = 0
+    http: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningVenue:
-    """The content of `venue.json`."""
+    """The content of `venue.json`. `rest` is empty without Envoy, `sockets` is where its sockets
+    are, and `reserved_ports` are for edges that this release does not have.
+    """
 
     pid: int
     environment: str
@@ -46,6 +51,8 @@ class RunningVenue:
     tls: bool
     ports: Ports
     reserved_ports: Mapping[str, int]
+    sockets: Path
+    rest: str = ""
 
     @property
     def grpc(self) -> str:
@@ -74,11 +81,9 @@ class RunningVenue:
             "grpc": self.grpc,
             "admin": self.admin,
             "metrics": self.metrics,
-            "ports": {
-                "grpc": self.ports.grpc,
-                "admin": self.ports.admin,
-                "metrics": self.ports.metrics,
-            },
+            "rest": self.rest or None,
+            "sockets": str(self.sockets),
+            "ports": dataclasses.asdict(self.ports),
             "reserved_ports": dict(self.reserved_ports),
         }
         write_json(data_dir / VENUE_FILE, content)
@@ -105,8 +110,12 @@ class RunningVenue:
                     grpc=int(ports["grpc"]),
                     admin=int(ports["admin"]),
                     metrics=int(ports["metrics"]),
+                    rest=int(ports["rest"]),
+                    http=int(ports["http"]),
                 ),
                 reserved_ports=dict(content["reserved_ports"]),
+                sockets=Path(content["sockets"]),
+                rest=str(content["rest"] or ""),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise damaged(data_dir / VENUE_FILE, error) from error
