@@ -48,6 +48,7 @@ from tradewire_server.engine.vocabulary import Reason
 
 logger = logging.getLogger("tradewire.rest")
 
+CONTENT_ENCODING = "content-encoding"
 PARTIAL_BODY = "x-envoy-auth-partial-body"
 METHOD_SHOWN_MAX = 16
 PATH_SHOWN_MAX = 128
@@ -153,6 +154,9 @@ class RequestCheck:
         if len(request.body) > BODY_MAX or "true" in request.values(PARTIAL_BODY):
             text = f"the body has more than {BODY_MAX} bytes"
             raise make_error(Reason.REQUEST_TOO_LARGE, text)
+        for encoding in request.values(CONTENT_ENCODING):
+            if encoding.lower() != "identity":
+                raise make_error(Reason.MESSAGE_MALFORMED, "the body is compressed: send it plain")
         if match.route.has_body:
             check_body(request.body, method.request, given)
         elif request.body:

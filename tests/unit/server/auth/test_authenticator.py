@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from tradewire_server.auth.caller import Caller
-from tradewire_server.auth.errors import AuthError, Reason, Unauthenticated
+from tradewire_server.auth.errors import AuthError, PermissionDenied, Reason, Unauthenticated
 from tradewire_server.auth.limit_policy import Gcra, LimitPolicy
 from tradewire_server.auth.proofs import FixLogonProof, SessionProof, SignedRequest
 from tradewire_server.auth.sealing import Sealer, SealError
@@ -405,6 +405,45 @@ def test_a_check_names_the_part_that_differs_and_uses_nothing_up(venue: Venue) -
     check = venue.authenticator.check_signature(without_query, address=ADDRESS, now_ns=NOW_NS)
     assert (check.is_valid, check.part) == (False, "path")
     _signed(venue, request)
+
+
+def test_a_check_of_a_key_that_has_ended_tells_its_holder_only(venue: Venue) -> None:
+    venue.add_ed25519()
+    mine, strange = venue.signed_request(), venue.signed_request(signer="tw_STRANGER")
+    venue.keys.revoke("tw_ED", NOW_NS)
+    with pytest.raises(Unauthenticated) as refusal:
+        venue.authenticator.check_signature(mine, address=ADDRESS, now_ns=NOW_NS)
+    assert refusal.value.reason == Reason.KEY_REVOKED
+    check = venue.authenticator.check_signature(strange, address=ADDRESS, now_ns=NOW_NS)
+    assert (check.is_valid, check.part) == (False, "")
+
+
+def test_who_may_not_do_this_uses_up_no_nonce(venue: Venue) -> None:
+    venue.add_ed25519()
+    request = venue.signed_request()
+    asked: list[str] = []
+
+    def permit(caller: Caller) -> None:
+        asked.append(caller.account)
+        if len(asked) == 1:
+            raise PermissionDenied(Reason.SCOPE_MISSING, "Not this.")
+
+    def sign() -> Caller:
+        return venue.authenticator.authenticate_signature(
+            request, address=ADDRESS, now_ns=NOW_NS, permit=permit
+        )
+
+    with pytest.raises(PermissionDenied):
+        sign()
+    assert len(venue.replay) == 0
+    assert sign().account == "alice"
+    with pytest.raises(Unauthenticated) as refusal:
+        sign()
+    assert refusal.value.reason == Reason.NONCE_REUSED
+
+
+def test_the_keys_of_the_tokens_are_published(venue: Venue) -> None:
+    assert venue.authenticator.token_keys() == venue.tokens.jwks()
 
 
 def test_a_check_tells_strangers_nothing_and_counts_their_failures() -> None:

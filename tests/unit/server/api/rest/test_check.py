@@ -173,6 +173,7 @@ CASES = [
     ("POST", "/v1/orders", b'{"postonly":1}', TOKEN, "FIELD_INVALID"),
     ("POST", "/v1/orders", b" " * (BODY_MAX + 1), TOKEN, "REQUEST_TOO_LARGE"),
     ("GET", "/v1/time", b" " * (BODY_MAX + 1), {}, "REQUEST_TOO_LARGE"),
+    ("POST", "/v1/orders", ORDER, {**TOKEN, "content-encoding": "gzip"}, "MESSAGE_MALFORMED"),
     (
         "POST",
         "/v1/orders",
