@@ -6,7 +6,8 @@ a folder can be run from top to bottom.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from tradewire_gateway.web.rendering import FOLDER
@@ -14,7 +15,8 @@ from tradewire_gateway.web.rendering import FOLDER
 NAME = "Tradewire REST API"
 STREAMS = "Streams"
 _SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
-_VERBS = ("get", "post", "put", "patch", "delete")
+# In the order of a life.
+_VERBS = ("post", "get", "patch", "put", "delete")
 _EVENT_STREAM = "text/event-stream"
 # Fields whose value another request made, or the script makes for each request.
 _VARIABLES = {
@@ -22,13 +24,15 @@ _VARIABLES = {
     "price": "{{price}}",
     "symbol": "{{symbol}}",
 }
+_UNIQUE = {"clientOrderId"}
 _PATH_VARIABLES = {
-    "order_id": "{{orderId}}",
-    "client_order_id": "{{clientOrderId}}",
-    "original_client_order_id": "{{clientOrderId}}",
+    "orderId": "{{orderId}}",
+    "clientOrderId": "{{clientOrderId}}",
+    "originalClientOrderId": "{{clientOrderId}}",
     "symbol": "{{symbol}}",
-    "api_key": "{{createdKey}}",
+    "apiKey": "{{createdKey}}",
 }
+_PATH_VARIABLE = re.compile(r"{(\w+)}")
 # What a run from top to bottom needs: a body that no example can hold, since it is of this moment.
 _BODIES: dict[str, Any] = {
     "session.login": {
@@ -39,20 +43,32 @@ _BODIES: dict[str, Any] = {
             "signature": "{{sessionSignature}}",
         }
     },
+    # The signature is that of the session, so the answer says that the payload differs.
+    "session.check": {
+        "apiKey": "{{apiKey}}",
+        "timestamp": "{{sessionTimestamp}}",
+        "nonce": "{{sessionNonce}}",
+        "signature": "{{sessionSignature}}",
+        "method": "GET",
+        "path": "/v1/balances",
+        "body": "",
+    },
 }
 _BEARER = {"session.logout"}
+# An amend to the price that an order has is refused: it changes nothing.
+_AMEND = {"price": "{{amendPrice}}"}
 
 
 def postman_collection(
     openapi: Mapping[str, Any], *, rest_url: str, environment: str
 ) -> dict[str, Any]:
     """Return the collection, in Postman's format 2.1."""
-    folders: dict[str, list[dict[str, Any]]] = {}
+    # Streams do not end by themselves, so they come last and are not part of a run.
+    titles = [*(tag["name"] for tag in openapi["tags"]), STREAMS]
+    folders: dict[str, list[dict[str, Any]]] = {title: [] for title in titles}
     for path, verb, operation in _operations(openapi):
         folder = STREAMS if _is_stream(operation) else operation["tags"][0]
-        folders.setdefault(folder, []).append(_item(path, verb, operation))
-    # Streams do not end by themselves, so they come last and are not part of a run.
-    titles = [*(name for name in folders if name != STREAMS), STREAMS]
+        folders[folder].append(_item(path, verb, operation))
     return {
         "info": {
             "name": NAME,
@@ -71,15 +87,26 @@ def postman_collection(
             {"listen": "prerequest", "script": _lines("collection_sign.js")},
             {"listen": "test", "script": _lines("collection_test.js")},
         ],
-        "item": [{"name": title, "item": folders[title]} for title in titles if title in folders],
+        "item": [{"name": title, "item": items} for title, items in folders.items()],
     }
 
 
-def _operations(openapi: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path, operations in openapi["paths"].items():
-        for verb in _VERBS:
-            if verb in operations:
-                yield path, verb, operations[verb]
+def _operations(openapi: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return the operations, so that each finds what it needs: made, read, changed, removed."""
+    found = [
+        (path, verb, operation)
+        for path, operations in openapi["paths"].items()
+        for verb, operation in operations.items()
+        if verb in _VERBS
+    ]
+    return sorted(found, key=lambda entry: _place(entry[0], entry[1]))
+
+
+def _place(path: str, verb: str) -> int:
+    if ":" in path and verb == "post":
+        # `/v1/keys/{apiKey}:rotate` is about one, `/v1/orders:cancelAll` about all of them.
+        return _VERBS.index("delete") - 1 if "{" in path else len(_VERBS)
+    return _VERBS.index(verb)
 
 
 def _is_stream(operation: Mapping[str, Any]) -> bool:
@@ -104,7 +131,7 @@ def _item(path: str, verb: str, operation: Mapping[str, Any]) -> dict[str, Any]:
             "options": {"raw": {"language": "json"}},
         }
     # Two paths of one method have one summary.
-    by = next((f" ({key})" for key in _bound(path) if path.count("/") > 3), "")
+    by = " (by client order id)" if "/client/" in path else ""
     return {"name": operation["summary"] + by, "request": request, "response": []}
 
 
@@ -112,13 +139,8 @@ def _name(operation: Mapping[str, Any]) -> str:
     return str(operation["operationId"])
 
 
-def _bound(path: str) -> list[str]:
-    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
-
-
 def _url(path: str, operation: Mapping[str, Any]) -> dict[str, Any]:
-    for name, variable in _PATH_VARIABLES.items():
-        path = path.replace(f"{{{name}}}", variable).replace(f"{{{_camel(name)}}}", variable)
+    path = _PATH_VARIABLE.sub(lambda found: _PATH_VARIABLES[found[1]], path)
     query = [
         {
             "key": parameter["name"],
@@ -142,25 +164,24 @@ def _body(name: str, operation: Mapping[str, Any]) -> Any:
     if name in _BODIES:
         return _BODIES[name]
     content = operation["requestBody"]["content"]["application/json"]
-    return _with_variables(content.get("example", {}))
+    variables = _VARIABLES | (_AMEND if name.startswith("orders.amend") else {})
+    return _with_variables(content.get("example", {}), variables)
 
 
-def _with_variables(example: Any, place: str = "") -> Any:
+def _with_variables(example: Any, variables: Mapping[str, str], place: str = "") -> Any:
+    """Return an example with variables; `place` tells the items of a list apart."""
     if isinstance(example, dict):
         return {
-            key: f"{_VARIABLES[key]}{place}"
-            if key in _VARIABLES and key == "clientOrderId"
-            else _VARIABLES.get(key) or _with_variables(value, place)
+            key: f"{variables[key]}{place if key in _UNIQUE else ''}"
+            if key in variables
+            else _with_variables(value, variables, place)
             for key, value in example.items()
         }
     if isinstance(example, list):
-        return [_with_variables(value, f"-{index}") for index, value in enumerate(example)]
+        return [
+            _with_variables(value, variables, f"-{index}") for index, value in enumerate(example)
+        ]
     return example
-
-
-def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
 
 
 def _text(value: Any) -> str:
