@@ -11,6 +11,7 @@ PACKAGES = (
     "proto/tradewire_contract",
     "server/tradewire_server",
     "gateway/tradewire_gateway",
+    "envoy/tradewire_envoy",
     "clients/python/tradewire_client",
 )
 # fmt: off
