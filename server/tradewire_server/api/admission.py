@@ -33,7 +33,7 @@ CLIENT_ADDRESS = "x-tradewire-client-address"
 HANDLE = "x-tradewire-handle"
 # Envoy's transcoder leaves the path of the HTTP request there.
 ORIGINAL_PATH = "x-envoy-original-path"
-_SINGLE = frozenset({AUTHORIZATION, CLIENT_ADDRESS, HANDLE})
+_OF_GATEWAY = frozenset({CLIENT_ADDRESS, HANDLE})
 ADMIN_SCOPE = "admin"
 # An error is answered in metadata, of which clients accept 8 KiB.
 VIOLATIONS_MAX = 16
@@ -82,10 +82,9 @@ class Admission:
         Whoever is refused pays with their address. The commands of a stream are paid one by one.
         """
         now_ns = self.clock_ns()
-        headers, repeated = _headers(metadata)
-        address = client_address(
-            peer, headers.get(CLIENT_ADDRESS), is_gateway=self._handles is not None
-        )
+        is_gateway = self._handles is not None
+        headers, repeated = _headers(metadata, is_gateway=is_gateway)
+        address = client_address(peer, headers.get(CLIENT_ADDRESS), is_gateway=is_gateway)
         try:
             if repeated:
                 raise _two_credentials()
@@ -158,10 +157,9 @@ class Admission:
 
         Probes are what keeps a venue alive: they may use the reserve and are not banned.
         """
-        headers, _ = _headers(metadata)
-        address = client_address(
-            peer, headers.get(CLIENT_ADDRESS), is_gateway=self._handles is not None
-        )
+        is_gateway = self._handles is not None
+        headers, _ = _headers(metadata, is_gateway=is_gateway)
+        address = client_address(peer, headers.get(CLIENT_ADDRESS), is_gateway=is_gateway)
         state = self.limiter.take(
             address_buckets(address), weight=1, now_ns=self.clock_ns(), reduces_risk=True
         )
@@ -250,7 +248,7 @@ def field_path(violation: Violation, *, skip: int = 0) -> str:
 
 
 def _headers(
-    metadata: Iterable[tuple[str, str | bytes]] | None,
+    metadata: Iterable[tuple[str, str | bytes]] | None, *, is_gateway: bool
 ) -> tuple[Mapping[str, str], bool]:
     """Return the headers by name, and whether one that decides who calls is there twice: what
     stands before this server may have looked at the other one.
@@ -258,7 +256,7 @@ def _headers(
     headers: dict[str, str] = {}
     repeated = False
     for key, value in metadata or ():
-        if key in headers and key in _SINGLE:
+        if key in headers and (key == AUTHORIZATION or (is_gateway and key in _OF_GATEWAY)):
             repeated = True
         if isinstance(value, str):
             headers[key] = value

@@ -22,8 +22,8 @@ from tradewire_contract import Method, methods
 
 from tradewire_server.api.admission import Admission, Admitted, auth_error, validate
 from tradewire_server.api.call import enter_call
-from tradewire_server.api.errors import ApiError, make_status, retry_after_ms
-from tradewire_server.api.reply_headers import deprecation_headers, limit_headers
+from tradewire_server.api.errors import ApiError, make_status
+from tradewire_server.api.reply_headers import deprecation_headers, failure_headers, limit_headers
 from tradewire_server.api.wire import passing_bytes, tolerant
 from tradewire_server.auth.buckets import EXEMPT
 from tradewire_server.auth.errors import AuthError
@@ -142,7 +142,7 @@ class Edge(grpc.aio.ServerInterceptor):
             except Exception as error:  # noqa: BLE001 - the outermost loop of a call
                 status = error_of(error, method).status
                 code = status.code
-                head = (*limit_headers(state, retry_after_ms=retry_after_ms(status)), *announced)
+                head = (*failure_headers(status, state), *announced)
                 if head:
                     await context.send_initial_metadata(head)
                 await context.abort_with_status(rpc_status.to_status(status))
@@ -181,7 +181,7 @@ class Edge(grpc.aio.ServerInterceptor):
                 code = OK
             except Exception as error:  # noqa: BLE001 - the outermost loop of a call
                 answer = error_of(error, method).status
-                head = (*limit_headers(state, retry_after_ms=retry_after_ms(answer)), *announced)
+                head = (*failure_headers(answer, state), *announced)
                 status = rpc_status.to_status(answer)
                 code = answer.code
                 await context.abort(status.code, status.details, (*head, *status.trailing_metadata))

@@ -4,8 +4,10 @@ sender's limits, when to come back, and that a method is going to end.
 
 from datetime import UTC, datetime
 
+from google.rpc import code_pb2, status_pb2
 from tradewire_contract import Deprecation
 
+from tradewire_server.api.errors import retry_after_ms
 from tradewire_server.auth.buckets import LimitState
 
 Headers = tuple[tuple[str, str], ...]
@@ -27,6 +29,15 @@ def limit_headers(state: LimitState, *, retry_after_ms: int = 0) -> Headers:
     if wait_ms:
         headers.append(("retry-after", _seconds(wait_ms)))
     return tuple(headers)
+
+
+def failure_headers(status: status_pb2.Status, state: LimitState) -> Headers:
+    """Return what goes with an error: the state of the limits, and what to do about it."""
+    headers = limit_headers(state, retry_after_ms=retry_after_ms(status))
+    if status.code == code_pb2.UNAUTHENTICATED:
+        # RFC 9110, 11.6.1: a 401 says how to authenticate.
+        headers += (("www-authenticate", "Bearer"),)
+    return headers
 
 
 def deprecation_headers(deprecation: Deprecation | None) -> Headers:

@@ -72,5 +72,5 @@ def missing_credential() -> Unauthenticated:
     return Unauthenticated(
         Reason.UNAUTHENTICATED,
         "This needs a credential: send `authorization: Bearer <token>`, the token from "
-        "CreateSession.",
+        "CreateSession, or over REST sign the request.",
     )

@@ -30,8 +30,8 @@ from tradewire_server.api.admission import (
     auth_error,
     check_listener,
 )
-from tradewire_server.api.errors import ApiError, make_error, retry_after_ms
-from tradewire_server.api.reply_headers import limit_headers
+from tradewire_server.api.errors import ApiError, make_error
+from tradewire_server.api.reply_headers import failure_headers
 from tradewire_server.api.rest.credentials import read_signature
 from tradewire_server.api.rest.json_body import check_body
 from tradewire_server.api.rest.query import check_target
@@ -97,7 +97,7 @@ class RequestCheck:
             state = self._limiter.take(address_buckets(address), weight=1, now_ns=now_ns)
         if status is None or not state.allowed:
             status = auth_error(rate_limited(state)).status
-        headers = limit_headers(state, retry_after_ms=retry_after_ms(status))
+        headers = failure_headers(status, state)
         if match is None:
             verbs = allowed_methods(request.path)
             headers += (("allow", ", ".join(verbs)),) if verbs else ()

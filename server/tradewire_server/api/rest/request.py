@@ -9,7 +9,7 @@ from tradewire_contract import reasons
 from tradewire_server.engine.vocabulary import Reason
 
 BODY_MAX = 256 << 10
-OK, UNAUTHORISED = 200, 401
+OK = 200
 
 Header = tuple[str, str]
 
@@ -50,8 +50,5 @@ def denial(status: status_pb2.Status, headers: tuple[Header, ...] = ()) -> Answe
     info = error_details_pb2.ErrorInfo()
     assert status.details[0].Unpack(info), "every error begins with its ErrorInfo"
     http_status = reasons()[Reason[info.reason]].http_status
-    if http_status == UNAUTHORISED:
-        # RFC 9110, 11.6.1: a 401 says how to authenticate.
-        headers = (*headers, ("www-authenticate", "Bearer"))
     text = json_format.MessageToJson(status, indent=None, ensure_ascii=False)
     return Answer(http_status, (("content-type", "application/json"), *headers), text.encode())

@@ -1,8 +1,10 @@
 """Limits and the end of methods, as headers say them."""
 
 from tradewire_contract import Deprecation
-from tradewire_server.api.reply_headers import deprecation_headers, limit_headers
+from tradewire_server.api.errors import make_status
+from tradewire_server.api.reply_headers import deprecation_headers, failure_headers, limit_headers
 from tradewire_server.auth.buckets import EXEMPT, LimitState
+from tradewire_server.engine.vocabulary import Reason
 
 
 def test_limits_are_said_in_seconds_rounded_up() -> None:
@@ -40,3 +42,11 @@ def test_what_is_not_announced_is_not_there() -> None:
     assert deprecation_headers(Deprecation("2026-01-01", "", "")) == (
         ("deprecation", "@1767225600"),
     )
+
+
+def test_an_error_says_how_to_authenticate_where_that_is_what_is_missing() -> None:
+    unknown = make_status(Reason.UNAUTHENTICATED, "who?")
+    assert failure_headers(unknown, EXEMPT) == (("www-authenticate", "Bearer"),)
+    limited = make_status(Reason.RATE_LIMITED, "wait", metadata={"retry_after_ms": "1500"})
+    assert failure_headers(limited, EXEMPT) == (("retry-after", "2"),)
+    assert failure_headers(make_status(Reason.FIELD_INVALID, "no"), EXEMPT) == ()
