@@ -33,7 +33,7 @@ def settings(**changes: Any) -> EnvoySettings:
 def differences(before: Any, after: Any, path: str = "") -> dict[str, Any]:
     """Return what differs by its path."""
     if isinstance(before, dict) and isinstance(after, dict):
-        found = {}
+        found: dict[str, Any] = {}
         for key in {**before, **after}:
             found |= differences(before.get(key), after.get(key), f"{path}/{key}")
         return found
