@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import grpc
@@ -20,6 +22,8 @@ from tradewire_client._errors import (
 from tradewire_client._retry import Answered, Effect, NotSent, Retrier, Work
 from tradewire_client._values import RateLimit
 
+logger = logging.getLogger("tradewire_client.calls")
+
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 Metadata: TypeAlias = "Sequence[tuple[str, str]]"
@@ -27,6 +31,7 @@ Metadata: TypeAlias = "Sequence[tuple[str, str]]"
 # Signing in again helps once; a second refusal of a fresh token is an answer.
 _SIGN_INS_MAX = 2
 _RATE_LIMIT_HEADERS = ("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
+_DEPRECATION, _SUNSET, _LINK = "deprecation", "sunset", "link"
 
 
 class Authority(Protocol):
@@ -46,6 +51,7 @@ class Caller:
         self._authority = authority
         self._retrier = retrier
         self.rate_limit: RateLimit | None = None
+        self._told_deprecated: set[str] = set()
 
     async def call(
         self,
@@ -99,7 +105,9 @@ class Caller:
             except TradewireError as error:
                 raise NotSent(error) from error
             try:
-                return await perform(method, request, seconds, metadata, self._note_rate_limit)
+                return await perform(
+                    method, request, seconds, metadata, partial(self._note, request)
+                )
             except Refused as error:
                 if last or not needs_sign_in(error):
                     raise
@@ -107,13 +115,24 @@ class Caller:
                 self._authority.invalidate(metadata)
         raise AssertionError("the loop ends by return or raise")
 
-    def _note_rate_limit(self, received: grpc.aio.Metadata | None) -> None:
+    def _note(self, request: object, received: grpc.aio.Metadata | None) -> None:
         headers = dict(received or ())
+        if _DEPRECATION in headers:
+            self._tell_deprecated(type(request).__name__.removesuffix("Request"), headers)
         limit, remaining, reset = (str(headers.get(name, "")) for name in _RATE_LIMIT_HEADERS)
         if limit.isdecimal() and remaining.isdecimal() and reset.isdecimal():
             self.rate_limit = RateLimit(
                 limit=int(limit), remaining=int(remaining), reset_ms=int(reset) * 1000
             )
+
+    def _tell_deprecated(self, name: str, headers: Mapping[str, str | bytes]) -> None:
+        """Log once per method that it will end: for whoever keeps the program, not for its flow."""
+        if name in self._told_deprecated:
+            return
+        self._told_deprecated.add(name)
+        end = f" and ends on {headers[_SUNSET]!s}" if _SUNSET in headers else ""
+        more = f", see {headers[_LINK]!s}" if _LINK in headers else ""
+        logger.warning("%s is deprecated%s%s", name, end, more)
 
 
 def _ignore(received: grpc.aio.Metadata | None) -> None:

@@ -10,7 +10,12 @@ import grpc
 import grpc.aio
 import pytest
 import tradewire_client as tw
-from tradewire.v1 import account_pb2, account_service_pb2, key_pb2, key_service_pb2
+from tradewire.v1 import (
+    account_pb2,
+    account_service_pb2,
+    key_pb2,
+    key_service_pb2,
+)
 from tradewire_client._calls import Caller
 from tradewire_client._gen import stubs
 from tradewire_client._retry import Effect
@@ -235,6 +240,35 @@ async def test_what_is_repeated_is_what_the_contract_calls_idempotent(
         assert (effect is Effect.ONCE) == (not method.idempotent), name
         reads = method.scope in ("public", "read")
         assert (effect is Effect.NONE) == reads, name
+
+
+async def test_that_a_method_will_end_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    announced = (
+        ("deprecation", "@1767225600"),
+        ("sunset", "Wed, 01 Jul 2026 00:00:00 GMT"),
+        ("link", '</docs/versions>; rel="deprecation"'),
+    )
+
+    async def get(request: Any, context: Any) -> account_service_pb2.GetAccountResponse:
+        await context.send_initial_metadata(announced)
+        return account_service_pb2.GetAccountResponse()
+
+    async def limits(request: Any, context: Any) -> account_service_pb2.GetLimitsResponse:
+        await context.send_initial_metadata(announced[:1])
+        raise fault("SCOPE_MISSING")
+
+    async with FakeVenue() as venue, venue.client() as client:
+        venue.on(GetAccount=get, GetLimits=limits)
+        for _ in range(2):
+            await client.account.get()
+            with pytest.raises(tw.PermissionDenied):
+                await client.account.limits()
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first == (
+        "GetAccount is deprecated and ends on Wed, 01 Jul 2026 00:00:00 GMT, "
+        'see </docs/versions>; rel="deprecation"'
+    )
+    assert second == "GetLimits is deprecated"
 
 
 def test_the_generated_stubs_are_those_of_the_contract() -> None:
