@@ -34,6 +34,7 @@ from tradewire_gateway.web.rendering import (
     make_environment,
     plain,
     render_markdown,
+    without_anchors,
 )
 
 _ASSETS = {
@@ -305,7 +306,7 @@ class Portal:
 
 def _records(entry: Entry) -> list[dict[str, Any]]:
     """Return what a page can be found by: one record for each place that has an anchor."""
-    html = str(entry.body().html)
+    html = without_anchors(entry.body().html)
     places = list(_ANCHORED.finditer(html))
     start = plain(html[: places[0].start()] if places else html)
     records = [{"page": entry.title, "path": entry.path, "title": "", "text": start}]

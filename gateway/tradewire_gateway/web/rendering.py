@@ -24,6 +24,8 @@ FOLDER = Path(__file__).parent
 EXAMPLES = FOLDER / "examples"
 _PLACE = "tradewire-insert-{}"
 _PLACES = re.compile(r"<p>tradewire-insert-(\d+)</p>")
+_ANCHOR = re.compile(r'<a class="anchor".*?</a>', re.DOTALL)
+_KIND = re.compile(r'<span class="kind">.*?</span>', re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
 _NOT_OF_A_SLUG = re.compile(r"[^a-z0-9]+")
 _LANGUAGES = {"sh": "bash", "py": "python", "ts": "typescript"}
@@ -64,7 +66,7 @@ def make_body(html: str) -> Body:
     return Body(
         Markup(html),
         tuple(
-            Heading(int(found[1]), found[2], plain(found[3]).removesuffix(" #"))
+            Heading(int(found[1]), found[2], plain(_KIND.sub("", without_anchors(found[3]))))
             for found in _HEADINGS.finditer(html)
         ),
     )
@@ -94,6 +96,11 @@ def code_block(content: str, language: str, title: str = "") -> Markup:
 def slug(text: str) -> str:
     """Return the anchor of a heading."""
     return _NOT_OF_A_SLUG.sub("-", text.lower()).strip("-")
+
+
+def without_anchors(html: str) -> str:
+    """Return HTML without the links of headings to themselves."""
+    return _ANCHOR.sub("", html)
 
 
 def plain(html: str) -> str:
