@@ -82,9 +82,10 @@ def find_route(http_method: str, path: str) -> Match | None:
     """Return what a request is; `path` is as sent, without the query. Literal segments win over
     variables.
     """
+    verb = _custom_verb(path)
     for route in _by_method().get(http_method, ()):
         found = route.pattern.fullmatch(path)
-        if found is not None:
+        if found is not None and _custom_verb(route.template) == verb:
             return Match(route, {k: unquote(v) for k, v in found.groupdict().items()})
     return None
 
@@ -92,6 +93,22 @@ def find_route(http_method: str, path: str) -> Match | None:
 def allowed_methods(path: str) -> tuple[str, ...]:
     """Return the HTTP methods that a path has; none if there is no such path."""
     return tuple(verb for verb in _by_method() if find_route(verb, path) is not None)
+
+
+def _custom_verb(path: str) -> str:
+    """Return the verb at the end of a path, as in `/v1/orders:cancelAll`; empty if it has none.
+
+    The gateway takes what follows the last colon for a verb wherever any path of the contract has
+    it. So an id that ends like that is sent with `%3A`.
+    """
+    _, colon, verb = path.rpartition("/")[2].rpartition(":")
+    return verb if colon and verb in _custom_verbs() else ""
+
+
+@cache
+def _custom_verbs() -> frozenset[str]:
+    ends = (route.template.rpartition("/")[2] for route in routes())
+    return frozenset(end.rpartition(":")[2] for end in ends if ":" in end)
 
 
 @cache

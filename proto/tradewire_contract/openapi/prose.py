@@ -32,7 +32,8 @@ requests numbers are read as well.
 read as well, as protobuf's JSON mapping has it.
 - Times are RFC 3339; answers use UTC (`Z`). Bytes are base64.
 - Answers print fields that are empty or zero. Fields that can be absent are left out when they are.
-- Values in a path are percent-encoded, a colon too (`%3A`).
+- Values in a path are percent-encoded, a colon too (`%3A`). They have no slash, backslash or NUL \
+and are not `.` or `..`: such a path is refused.
 - New fields and enum values can appear in answers at any time: ignore what you do not know.
 
 ## Who calls

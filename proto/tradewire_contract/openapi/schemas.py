@@ -42,6 +42,8 @@ _INTEGERS = {
     FieldDescriptor.TYPE_UINT64: ("uint64", (0, 2**64 - 1)),
 }
 _STATUS = "Status"
+# With padding, as protobuf writes it; the alphabet for addresses and none at all are read as well.
+_BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 
 
 class Direction(Enum):
@@ -155,7 +157,7 @@ class Schemas:
         if field.type == FieldDescriptor.TYPE_STRING:
             return {"type": "string", **rules}
         if field.type == FieldDescriptor.TYPE_BYTES:
-            return {"type": "string", "contentEncoding": "base64", **rules}
+            return {"type": "string", "contentEncoding": "base64", "pattern": _BASE64, **rules}
         if field.type == FieldDescriptor.TYPE_BOOL:
             return {"type": "boolean", **rules}
         raise ContractError(f"{field.full_name} has a type that is not used here")
