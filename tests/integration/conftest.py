@@ -14,6 +14,7 @@ from tradewire_server.app import Settings
 from tradewire_server.auth.limit_policy import LimitPolicy
 
 from tests.support.audit import audit
+from tests.support.front import Front, front_of
 from tests.support.trading import Trader
 from tests.support.venue import Clock, RunningVenue, Stubs, running_venue
 
@@ -147,3 +148,10 @@ async def lazy(floor: Floor) -> AsyncIterator[Trader]:
     options = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 16 << 10)]
     async with grpc.aio.insecure_channel(floor.venue.target, options=options) as channel:
         yield Trader(Stubs(channel), credential)
+
+
+@pytest.fixture
+async def front(venue: RunningVenue, clock: Clock) -> AsyncIterator[Front]:
+    """Return what stands for the gateway before the test's venue."""
+    async with front_of(venue, clock) as front:
+        yield front

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
+from buf.validate import validate_pb2
 from google.protobuf import duration_pb2, field_mask_pb2, timestamp_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from tradewire_contract import ContractError
@@ -42,10 +43,11 @@ _TEXT_MESSAGES: dict[str, tuple[Callable[[], Any], str]] = {
 
 
 class Fields(NamedTuple):
-    """A message's fields under each of their names."""
+    """A message's fields under each of their names; how long its lists may be, if that is said."""
 
     by_name: dict[str, FieldDescriptor]
     names: tuple[str, ...]
+    items_max: dict[str, int]
 
 
 @cache
@@ -62,7 +64,15 @@ def fields_of(descriptor: Descriptor) -> Fields:
             raise ContractError(f"{field.full_name} is of a kind that REST requests do not have")
     by_name = {field.name: field for field in descriptor.fields}
     by_name |= {field.json_name: field for field in descriptor.fields}
-    return Fields(by_name, tuple(field.json_name for field in descriptor.fields))
+    bounds = {
+        field.name: field.GetOptions().Extensions[validate_pb2.field].repeated.max_items
+        for field in descriptor.fields
+    }
+    return Fields(
+        by_name,
+        tuple(field.json_name for field in descriptor.fields),
+        {name: bound for name, bound in bounds.items() if bound},
+    )
 
 
 def is_text_message(descriptor: Descriptor) -> bool:

@@ -12,7 +12,7 @@ from tradewire.v1 import order_service_pb2, session_service_pb2
 from tradewire_contract import Route, routes
 from tradewire_server.api.errors import ApiError
 from tradewire_server.api.rest.fields import FOUND_MAX, Given
-from tradewire_server.api.rest.json_body import DEPTH_MAX, check_body
+from tradewire_server.api.rest.json_body import VALUES_MAX, check_body
 
 from tests.support.failures import Failure, failure_of
 
@@ -78,8 +78,9 @@ def test_an_empty_body_is_an_empty_message() -> None:
         (b'\xef\xbb\xbf{"symbol":"BTC-USD"}', "BOM"),
         ('{"symbol":"BTC-USD"}'.encode("utf-16"), "not UTF-8"),
         (b"symbol=BTC-USD&side=SIDE_BUY", "expecting value"),
-        (b"[" * 100_000, "nested more than 32 deep"),
-        (b'{"a":' * 100_000, "nested more than 32 deep"),
+        (b"[" * 100_000, "more than 5000 values"),
+        (b"[" * 4_000, "nested too deep"),
+        (b'{"a":' * 4_000, "nested too deep"),
     ],
 )
 def test_what_is_no_json_is_refused_whole(body: bytes, why: str) -> None:
@@ -93,13 +94,25 @@ def test_a_body_is_an_object(body: str) -> None:
     assert refusal(body).reason == "MESSAGE_MALFORMED"
 
 
-def test_nesting_is_bounded() -> None:
+def test_nesting_ends_where_the_contract_ends() -> None:
     deep: Any = {}
-    for _ in range(DEPTH_MAX):
-        deep = [deep]
-    found = refusal(json.dumps({"symbol": deep}))
-    assert found.reason == "MESSAGE_MALFORMED"
-    assert "32" in found.text
+    for _ in range(40):
+        deep = {"orders": [deep]}
+    assert list(blamed(deep, BATCH)) == ["orders[0].orders"]
+
+
+def test_a_body_that_is_made_to_cost_much_is_refused_before_it_is_read() -> None:
+    orders = "{}," * VALUES_MAX + "{}"
+    found = refusal('{"orders":[' + orders + "]}", BATCH)
+    assert (found.reason, "more than 5000 values" in found.text) == ("MESSAGE_MALFORMED", True)
+    full = {field.json_name: None for field in PLACE.fields}
+    check(json.dumps({"orders": [full] * 100}), BATCH)
+
+
+def test_a_list_is_as_long_as_the_contract_lets_it_be() -> None:
+    check(json.dumps({"orders": [{}] * 100}), BATCH)
+    # What is wrong with its items is not looked for.
+    assert blamed({"orders": [{"x": 1}] * 101}, BATCH) == {"orders": "must have at most 100 items"}
 
 
 # --- fields ---------------------------------------------------------------------------------------

@@ -1,0 +1,146 @@
+"""What refused requests cost, and what every reply says beside its message."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tradewire.v1 import execution_service_pb2, order_service_pb2, session_service_pb2
+from tradewire_contract import Deprecation, methods
+from tradewire_server.app import Settings
+from tradewire_server.auth.limit_policy import Gcra, LimitPolicy
+
+from tests.integration.conftest import Complaints
+from tests.support.failures import failure, failure_of_call
+from tests.support.front import ADDRESS, Front, bearer, front_of, list_services, refused_at_edge
+from tests.support.rest import failure_of_response
+from tests.support.venue import Clock, RunningVenue, Stubs, running_venue
+
+BURST = 30
+
+
+@pytest.fixture
+async def tight(data_dir: Path, clock: Clock, complaints: Complaints) -> AsyncIterator[Front]:
+    """Return a front whose addresses have few units."""
+    limits = LimitPolicy(address=Gcra(1, BURST, 3600))
+    settings = Settings(data_dir=data_dir, grpc_port=0, admin_port=0, drain_s=0.2, limits=limits)
+    async with running_venue(data_dir, settings=settings, clock_ns=clock) as venue:
+        await venue.provision(["alice"])
+        async with front_of(venue, clock) as front:
+            yield front
+
+
+def remaining(headers: Any) -> int:
+    return int(dict(headers)["ratelimit-remaining"])
+
+
+async def test_refusals_are_paid_by_the_address_and_then_limited(tight: Front) -> None:
+    usable = BURST - BURST // 10
+    for used in range(1, usable + 1):
+        response = await tight.check("GET", "/v1/orders")
+        assert failure_of_response(response).reason == "UNAUTHENTICATED"
+        assert remaining(response.headers) == usable - used
+    response = await tight.check("GET", "/v1/time")
+    found = failure_of_response(response)
+    assert (found.reason, found.metadata["scope"]) == ("RATE_LIMITED", "address")
+    assert response.headers["retry-after"] == "3600"
+    # Neither a token helps nor the other way in.
+    found = await refused_at_edge(tight, tuple(bearer(tight).items()))
+    assert found.reason == "RATE_LIMITED"
+    assert (await tight.check("GET", "/v1/time", address="203.0.113.8")).status_code == 200
+
+
+async def test_tokens_that_are_refused_are_paid_by_the_address(tight: Front) -> None:
+    found = []
+    stubs = Stubs(tight.edge)
+    metadata = (
+        ("authorization", "Bearer forged"),
+        ("x-tradewire-client-address", ADDRESS),
+    )
+    for _ in range(BURST):
+        call = stubs.orders.ListOrders(
+            order_service_pb2.ListOrdersRequest(), metadata=metadata, timeout=10
+        )
+        found.append((await failure(call)).reason)
+        assert "ratelimit-remaining" in dict(await call.initial_metadata())
+    usable = BURST - BURST // 10
+    assert found == ["TOKEN_INVALID"] * usable + ["RATE_LIMITED"] * (BURST - usable)
+
+
+async def test_a_stream_that_is_refused_says_what_is_left(front: Front) -> None:
+    stubs = Stubs(front.edge)
+    metadata = (("x-tradewire-client-address", ADDRESS),)
+    call = stubs.executions.StreamExecutions(
+        execution_service_pb2.StreamExecutionsRequest(), metadata=metadata, timeout=10
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await anext(aiter(call))
+    assert failure_of_call(error.value).reason == "UNAUTHENTICATED"
+    assert await call.initial_metadata() == grpc.aio.Metadata()
+    assert "ratelimit-remaining" in dict(await call.trailing_metadata())
+
+
+async def test_a_stream_says_what_is_left_with_its_first_message(front: Front) -> None:
+    call = Stubs(front.edge).executions.StreamExecutions(
+        execution_service_pb2.StreamExecutionsRequest(),
+        metadata=front.venue.credentials["alice"].metadata,
+        timeout=10,
+    )
+    await anext(aiter(call))
+    assert "ratelimit-remaining" in dict(await call.initial_metadata())
+    call.cancel()
+
+
+async def test_health_and_reflection_cost_their_address_something(tight: Front) -> None:
+    before = await tight.check("GET", "/v1/nothing", address="127.0.0.1")
+    async with tight.venue.connect() as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        for _ in range(5):
+            await health.Check(health_pb2.HealthCheckRequest(), timeout=10)
+        watch = health.Watch(health_pb2.HealthCheckRequest(), timeout=10)
+        await anext(aiter(watch))
+        watch.cancel()
+        await list_services(channel)
+        after = await tight.check("GET", "/v1/nothing", address="127.0.0.1")
+        assert remaining(before.headers) - remaining(after.headers) == 8
+        for _ in range(remaining(after.headers) + BURST // 10):
+            await health.Check(health_pb2.HealthCheckRequest(), timeout=10)
+        found = await failure(health.Check(health_pb2.HealthCheckRequest(), timeout=10))
+        assert found.reason == "RATE_LIMITED"
+    # On the listener for this machine only, nobody needs to be held up.
+    async with grpc.aio.insecure_channel(tight.venue.admin_target) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        await health.Check(health_pb2.HealthCheckRequest(), timeout=10)
+
+
+# --- the end of a method --------------------------------------------------------------------------
+
+
+async def test_a_method_that_will_end_says_so_on_every_reply(
+    venue: RunningVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/tradewire.v1.SessionService/GetServerTime"
+    ending = methods()[path]._replace(
+        deprecation=Deprecation("2026-01-01", "2027-01-01", "/docs/changelog")
+    )
+    expected = {
+        "deprecation": "@1767225600",
+        "sunset": "Fri, 01 Jan 2027 00:00:00 GMT",
+        "link": '</docs/changelog>; rel="deprecation"',
+    }
+    edge = venue.app.public_edge()
+    edge._methods[path] = ending
+    server = grpc.aio.server(interceptors=[edge])
+    venue.app.add_public(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = Stubs(channel).sessions.GetServerTime(
+            session_service_pb2.GetServerTimeRequest(), timeout=10
+        )
+        await call
+        headers = dict(await call.initial_metadata())
+        assert {name: headers[name] for name in expected} == expected
+    await server.stop(None)
