@@ -17,7 +17,9 @@ from tradewire_server.api.enter_orders import (
     PAUSE_MAX_MS,
 )
 from tradewire_server.api.pages import DEFAULT_SIZE
+from tradewire_server.api.rest.json_body import VALUES_MAX
 from tradewire_server.api.streaming import FRAME_BYTES_MAX, LIFETIME_NS, STALLED_S, UNREAD_S
+from tradewire_server.auth.handles import HandlePolicy
 from tradewire_server.auth.keys import LIVE_KEYS_MAX
 from tradewire_server.auth.limit_policy import EdgePolicy, LimitPolicy, PolicyRow, policy_rows
 from tradewire_server.auth.replay import ReplayPolicy
@@ -40,6 +42,8 @@ def published_limits(
         *policy_rows(policy),
         *_order_rows(),
         *policy_rows(edge or EdgePolicy()),
+        _row("rest_values", VALUES_MAX, "values", "Values in the body of a REST request"),
+        *policy_rows(HandlePolicy()),
         *_contract_rows(),
         *_stream_rows(heartbeat_s),
         *policy_rows(TokenPolicy()),

@@ -36,7 +36,7 @@ _HANDLE_BYTES = 24
 class HandlePolicy:
     """The published numbers of requests that were checked and are not yet served."""
 
-    life_s: int = field(
+    handle_life_s: int = field(
         default=30,
         metadata={"unit": "s", "meaning": "Time from the check of a request to its call"},
     )
@@ -95,7 +95,7 @@ class HandleTable:
                 "end before the next.",
                 scope="requests",
                 limit=str(policy.handles_per_address_max),
-                retry_after_ms=str(policy.life_s * 1_000),
+                retry_after_ms=str(policy.handle_life_s * 1_000),
             )
 
     def issue(self, method: str, *, caller: Caller | None, address: str | None, now_ns: int) -> str:
@@ -106,7 +106,7 @@ class HandleTable:
         """
         self.check_room(address, now_ns)
         handle = encode_base64url(self._entropy(_HANDLE_BYTES))
-        expires_ns = now_ns + self.policy.life_s * _NS_PER_S
+        expires_ns = now_ns + self.policy.handle_life_s * _NS_PER_S
         self._grants[handle] = Grant(method, caller, address, expires_ns)
         if address is not None:
             subject = limit_subject(address)
@@ -123,13 +123,13 @@ class HandleTable:
         if grant is None:
             raise _refusal("is not known: it was used before, or it has expired")
         if not self._is_alive(grant, now_ns):
-            raise _refusal(f"has expired: it lives {self.policy.life_s} s")
+            raise _refusal(f"has expired: it lives {self.policy.handle_life_s} s")
         if grant.method != method:
             raise _refusal(f"is for a call of {grant.method}")
         return grant
 
     def _is_alive(self, grant: Grant, now_ns: int) -> bool:
-        return 0 < grant.expires_ns - now_ns <= self.policy.life_s * _NS_PER_S
+        return 0 < grant.expires_ns - now_ns <= self.policy.handle_life_s * _NS_PER_S
 
     def _drop_expired(self, now_ns: int) -> None:
         while self._grants:

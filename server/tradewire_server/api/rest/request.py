@@ -6,9 +6,10 @@ from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
 from tradewire_contract import reasons
 
+from tradewire_server.auth.limit_policy import EdgePolicy
 from tradewire_server.engine.vocabulary import Reason
 
-BODY_MAX = 256 << 10
+BODY_MAX = EdgePolicy().rest_body_bytes_max
 OK = 200
 
 Header = tuple[str, str]

@@ -40,6 +40,8 @@ def test_every_row_is_whole() -> None:
         ("EnterOrders.commands", "256"),
         ("rest_body_bytes_max", "262144"),
         ("rest_header_bytes_max", "16384"),
+        ("rest_values", "5000"),
+        ("handles_per_address_max", "5000"),
         ("message_bytes_max", "4194304"),
         ("stream_lifetime", "86400"),
         ("lifetime_s", "900"),
