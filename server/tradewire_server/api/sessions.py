@@ -9,7 +9,7 @@ from tradewire_server.api.encode import timestamp
 from tradewire_server.api.errors import make_error
 from tradewire_server.api.key_messages import scope_numbers
 from tradewire_server.api.venue import Venue
-from tradewire_server.auth.proofs import SessionProof, SignedRequest
+from tradewire_server.auth.proofs import FixLogonProof, SessionProof, SignedRequest
 from tradewire_server.engine.vocabulary import Reason
 
 PRODUCTION = "production"
@@ -25,15 +25,8 @@ class SessionService(session_service_pb2_grpc.SessionServiceServicer):
     async def CreateSession(
         self, request: session_service_pb2.CreateSessionRequest, context: Context
     ) -> session_service_pb2.CreateSessionResponse:
-        signature = request.signature
         issued = self._admission.authenticator.create_session(
-            SessionProof(
-                key_id=signature.api_key,
-                timestamp_ms=signature.timestamp_ms,
-                nonce=signature.nonce,
-                signature=signature.signature,
-                window_ms=signature.receive_window_ms,
-            ),
+            _proof(request),
             address=current_call().address,
             now_ns=self._venue.clock_ns(),
         )
@@ -95,3 +88,24 @@ class SessionService(session_service_pb2_grpc.SessionServiceServicer):
         return session_service_pb2.GetTokenKeysResponse(
             keys=[session_service_pb2.TokenKey(**key) for key in key_set["keys"]]
         )
+
+
+def _proof(request: session_service_pb2.CreateSessionRequest) -> SessionProof | FixLogonProof:
+    if request.WhichOneof("proof") == "fix_logon":
+        logon = request.fix_logon
+        return FixLogonProof(
+            key_id=logon.api_key,
+            sender_comp_id=logon.sender_comp_id,
+            target_comp_id=logon.target_comp_id,
+            msg_seq_num=logon.msg_seq_num,
+            sending_time=logon.sending_time,
+            raw_data=logon.raw_data,
+        )
+    signature = request.signature
+    return SessionProof(
+        key_id=signature.api_key,
+        timestamp_ms=signature.timestamp_ms,
+        nonce=signature.nonce,
+        signature=signature.signature,
+        window_ms=signature.receive_window_ms,
+    )

@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tradewire.v1 import options_pb2 as tradewire_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"tradewire/v1/session_service.proto\x12\x0ctradewire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atradewire/v1/options.proto\"\xc7\x02\n\x10SessionSignature\x12\x1a\n\x07\x61pi_key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x30\n\x0ctimestamp_ms\x18\x02 \x01(\x03\x42\x1a\xbaH\x04\"\x02 \x00\x9a\xb5\x18\x0f\"1760000000000\"\x12\x42\n\x05nonce\x18\x03 \x01(\tB3\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9_-]{16,64}$\x9a\xb5\x18\x12\"0123456789abcdef\"\x12y\n\tsignature\x18\x04 \x01(\tBf\xbaH\x07r\x05\x10\x01\x18\x80\x01\x9a\xb5\x18X\"2lpwqRbwWWegOjf71EFyedLIKTqAFUMnKUcW5zrx4Wl2Pyi6eU7mzzhhJ8gzFNuJdddwQgMgH_8wFesxGpFpBw\"\x12&\n\x11receive_window_ms\x18\x05 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xe0\xd4\x03(\x00\"[\n\x14\x43reateSessionRequest\x12\x33\n\tsignature\x18\x01 \x01(\x0b\x32\x1e.tradewire.v1.SessionSignatureH\x00\x42\x0e\n\x05proof\x12\x05\xbaH\x02\x08\x01\"\xad\x02\n\x15\x43reateSessionResponse\x12J\n\x05token\x18\x01 \x01(\tB;\x9a\xb5\x18\x37\"eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl\"\x12K\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x1a\x9a\xb5\x18\x16\"2026-11-22T10:30:30Z\"\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12\x46\n\x06scopes\x18\x04 \x03(\x0e\x32\x13.tradewire.v1.ScopeB!\x9a\xb5\x18\x1d[\"SCOPE_READ\", \"SCOPE_TRADE\"]\x12\"\n\x0b\x65nvironment\x18\x05 \x01(\tB\r\x9a\xb5\x18\t\"sandbox\"\"\x13\n\x11\x45ndSessionRequest\"\x14\n\x12\x45ndSessionResponse\"\x16\n\x14GetServerTimeRequest\"\xae\x01\n\x15GetServerTimeResponse\x12K\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB!\x9a\xb5\x18\x1d\"2026-11-22T10:15:30.123456Z\"\x12$\n\x07time_ms\x18\x02 \x01(\x03\x42\x13\x9a\xb5\x18\x0f\"1795342530123\"\x12\"\n\x0b\x65nvironment\x18\x03 \x01(\tB\r\x9a\xb5\x18\t\"sandbox\"\"\x80\x04\n\x15\x43heckSignatureRequest\x12\x1a\n\x07\x61pi_key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12/\n\ttimestamp\x18\x02 \x01(\tB\x1c\xbaH\x06r\x04\x10\x01\x18\x10\x9a\xb5\x18\x0f\"1760000000000\"\x12.\n\x05nonce\x18\x03 \x01(\tB\x1f\xbaH\x06r\x04\x10\x01\x18@\x9a\xb5\x18\x12\"0123456789abcdef\"\x12y\n\tsignature\x18\x04 \x01(\tBf\xbaH\x07r\x05\x10\x01\x18\x80\x01\x9a\xb5\x18X\"gziBmaXslu7W4Nv4oMRgCSJ9WIbvS9VQp_85AZhz3idEQgAoNizG8jeNvWl2MSg-svIL2QN8yghHv_mOh2GbAA\"\x12#\n\x06method\x18\x05 \x01(\tB\x13\xbaH\x06r\x04\x10\x01\x18\x10\x9a\xb5\x18\x06\"POST\"\x12(\n\x04path\x18\x06 \x01(\tB\x1a\xbaH\x07r\x05\x10\x01\x18\x80@\x9a\xb5\x18\x0c\"/v1/orders\"\x12\x81\x01\n\x04\x62ody\x18\x07 \x01(\x0c\x42s\xbaH\x06z\x04\x18\x80\x80\x10\x9a\xb5\x18\x66\"eyJzeW1ib2wiOiJCVEMtVVNEIiwic2lkZSI6IlNJREVfQlVZIiwicXVhbnRpdHkiOiIwLjUiLCJwcmljZSI6IjY0MDAwLjEwIn0=\"\x12\x1c\n\x0brecv_window\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x08\"\x81\x02\n\x16\x43heckSignatureResponse\x12\x17\n\x05valid\x18\x01 \x01(\x08\x42\x08\x9a\xb5\x18\x04true\x12\x0c\n\x04part\x18\x02 \x01(\t\x12\x13\n\x0b\x65xplanation\x18\x03 \x01(\t\x12\xaa\x01\n\x0estring_to_sign\x18\x04 \x01(\tB\x91\x01\x9a\xb5\x18\x8c\x01\"TRADEWIRE-V1\\nsandbox\\n1760000000000\\n0123456789abcdef\\nPOST\\n/v1/orders\\na769b6a6c36c6e7ae27e7994865fcc430abfb8fddcde591d108ebe9e74f03476\"\"\x15\n\x13GetTokenKeysRequest\"\xee\x01\n\x08TokenKey\x12\x16\n\x03kty\x18\x01 \x01(\tB\t\x9a\xb5\x18\x05\"OKP\"\x12\x1a\n\x03\x63rv\x18\x02 \x01(\tB\r\x9a\xb5\x18\t\"Ed25519\"\x12<\n\x01x\x18\x03 \x01(\tB1\x9a\xb5\x18-\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"\x12>\n\x03kid\x18\x04 \x01(\tB1\x9a\xb5\x18-\"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k\"\x12\x18\n\x03\x61lg\x18\x05 \x01(\tB\x0b\x9a\xb5\x18\x07\"EdDSA\"\x12\x16\n\x03use\x18\x06 \x01(\tB\t\x9a\xb5\x18\x05\"sig\"\"<\n\x14GetTokenKeysResponse\x12$\n\x04keys\x18\x01 \x03(\x0b\x32\x16.tradewire.v1.TokenKey2\xe6\x05\n\x0eSessionService\x12\x88\x01\n\rCreateSession\x12\".tradewire.v1.CreateSessionRequest\x1a#.tradewire.v1.CreateSessionResponse\".\x8a\xb5\x18\x13\x08\x01\x10\x05*\rsession.login\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/sessions:\x01*\x12\x86\x01\n\nEndSession\x12\x1f.tradewire.v1.EndSessionRequest\x1a .tradewire.v1.EndSessionResponse\"5\x8a\xb5\x18\x16\x08\x02\x10\x01\x18\x01*\x0esession.logout\x82\xd3\xe4\x93\x02\x15\"\x10/v1/sessions:end:\x01*\x12\x82\x01\n\rGetServerTime\x12\".tradewire.v1.GetServerTimeRequest\x1a#.tradewire.v1.GetServerTimeResponse\"(\x8a\xb5\x18\x14\x08\x01\x10\x01\x18\x01*\x0csession.time\x82\xd3\xe4\x93\x02\n\x12\x08/v1/time\x12\xa5\x01\n\x0e\x43heckSignature\x12#.tradewire.v1.CheckSignatureRequest\x1a$.tradewire.v1.CheckSignatureResponse\"H\x8a\xb5\x18\'\x08\x01\x10\x14\x18\x01*\rsession.checkJ\x10METHOD_NOT_FOUND\x82\xd3\xe4\x93\x02\x17\"\x12/v1/sessions:check:\x01*\x12\x92\x01\n\x0cGetTokenKeys\x12!.tradewire.v1.GetTokenKeysRequest\x1a\".tradewire.v1.GetTokenKeysResponse\";\x8a\xb5\x18\x19\x08\x01\x10\x01\x18\x01*\x11session.tokenKeys\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.jsonb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"tradewire/v1/session_service.proto\x12\x0ctradewire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atradewire/v1/options.proto\"\xc7\x02\n\x10SessionSignature\x12\x1a\n\x07\x61pi_key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x30\n\x0ctimestamp_ms\x18\x02 \x01(\x03\x42\x1a\xbaH\x04\"\x02 \x00\x9a\xb5\x18\x0f\"1760000000000\"\x12\x42\n\x05nonce\x18\x03 \x01(\tB3\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9_-]{16,64}$\x9a\xb5\x18\x12\"0123456789abcdef\"\x12y\n\tsignature\x18\x04 \x01(\tBf\xbaH\x07r\x05\x10\x01\x18\x80\x01\x9a\xb5\x18X\"2lpwqRbwWWegOjf71EFyedLIKTqAFUMnKUcW5zrx4Wl2Pyi6eU7mzzhhJ8gzFNuJdddwQgMgH_8wFesxGpFpBw\"\x12&\n\x11receive_window_ms\x18\x05 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xe0\xd4\x03(\x00\"\x81\x03\n\x08\x46ixLogon\x12!\n\x07\x61pi_key\x18\x01 \x01(\tB\x10\xbaH\x06r\x04\x10\x01\x18@\x92\xb5\x18\x03\x08\xa9\x04\x12?\n\x0esender_comp_id\x18\x02 \x01(\tB\'\xbaH\x11r\x0f\x32\r^[ -~]{1,64}$\x92\xb5\x18\x02\x08\x31\x9a\xb5\x18\t\"EXAMPLE\"\x12\x41\n\x0etarget_comp_id\x18\x03 \x01(\tB)\xbaH\x11r\x0f\x32\r^[ -~]{1,64}$\x92\xb5\x18\x02\x08\x38\x9a\xb5\x18\x0b\"TW-ORDERS\"\x12\x36\n\x0bmsg_seq_num\x18\x04 \x01(\tB!\xbaH\x11r\x0f\x32\r^[0-9]{1,20}$\x92\xb5\x18\x02\x08\"\x9a\xb5\x18\x03\"1\"\x12@\n\x0csending_time\x18\x05 \x01(\tB*\xbaH\x06r\x04\x10\x11\x18\x1b\x92\xb5\x18\x02\x08\x34\x9a\xb5\x18\x17\"20251009-08:53:20.000\"\x12T\n\x08raw_data\x18\x06 \x01(\tBB\xbaH\x07r\x05\x10\x01\x18\x80\x01\x92\xb5\x18\x02\x08`\x9a\xb5\x18.\"XlkhqtPCltz2iBvf3ScUl9Pyr4ot1CPcdVlASM3/GY0=\"\"\x88\x01\n\x14\x43reateSessionRequest\x12\x33\n\tsignature\x18\x01 \x01(\x0b\x32\x1e.tradewire.v1.SessionSignatureH\x00\x12+\n\tfix_logon\x18\x02 \x01(\x0b\x32\x16.tradewire.v1.FixLogonH\x00\x42\x0e\n\x05proof\x12\x05\xbaH\x02\x08\x01\"\xad\x02\n\x15\x43reateSessionResponse\x12J\n\x05token\x18\x01 \x01(\tB;\x9a\xb5\x18\x37\"eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl\"\x12K\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x1a\x9a\xb5\x18\x16\"2026-11-22T10:30:30Z\"\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12\x46\n\x06scopes\x18\x04 \x03(\x0e\x32\x13.tradewire.v1.ScopeB!\x9a\xb5\x18\x1d[\"SCOPE_READ\", \"SCOPE_TRADE\"]\x12\"\n\x0b\x65nvironment\x18\x05 \x01(\tB\r\x9a\xb5\x18\t\"sandbox\"\"\x13\n\x11\x45ndSessionRequest\"\x14\n\x12\x45ndSessionResponse\"\x16\n\x14GetServerTimeRequest\"\xae\x01\n\x15GetServerTimeResponse\x12K\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB!\x9a\xb5\x18\x1d\"2026-11-22T10:15:30.123456Z\"\x12$\n\x07time_ms\x18\x02 \x01(\x03\x42\x13\x9a\xb5\x18\x0f\"1795342530123\"\x12\"\n\x0b\x65nvironment\x18\x03 \x01(\tB\r\x9a\xb5\x18\t\"sandbox\"\"\x80\x04\n\x15\x43heckSignatureRequest\x12\x1a\n\x07\x61pi_key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12/\n\ttimestamp\x18\x02 \x01(\tB\x1c\xbaH\x06r\x04\x10\x01\x18\x10\x9a\xb5\x18\x0f\"1760000000000\"\x12.\n\x05nonce\x18\x03 \x01(\tB\x1f\xbaH\x06r\x04\x10\x01\x18@\x9a\xb5\x18\x12\"0123456789abcdef\"\x12y\n\tsignature\x18\x04 \x01(\tBf\xbaH\x07r\x05\x10\x01\x18\x80\x01\x9a\xb5\x18X\"gziBmaXslu7W4Nv4oMRgCSJ9WIbvS9VQp_85AZhz3idEQgAoNizG8jeNvWl2MSg-svIL2QN8yghHv_mOh2GbAA\"\x12#\n\x06method\x18\x05 \x01(\tB\x13\xbaH\x06r\x04\x10\x01\x18\x10\x9a\xb5\x18\x06\"POST\"\x12(\n\x04path\x18\x06 \x01(\tB\x1a\xbaH\x07r\x05\x10\x01\x18\x80@\x9a\xb5\x18\x0c\"/v1/orders\"\x12\x81\x01\n\x04\x62ody\x18\x07 \x01(\x0c\x42s\xbaH\x06z\x04\x18\x80\x80\x10\x9a\xb5\x18\x66\"eyJzeW1ib2wiOiJCVEMtVVNEIiwic2lkZSI6IlNJREVfQlVZIiwicXVhbnRpdHkiOiIwLjUiLCJwcmljZSI6IjY0MDAwLjEwIn0=\"\x12\x1c\n\x0brecv_window\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x08\"\x81\x02\n\x16\x43heckSignatureResponse\x12\x17\n\x05valid\x18\x01 \x01(\x08\x42\x08\x9a\xb5\x18\x04true\x12\x0c\n\x04part\x18\x02 \x01(\t\x12\x13\n\x0b\x65xplanation\x18\x03 \x01(\t\x12\xaa\x01\n\x0estring_to_sign\x18\x04 \x01(\tB\x91\x01\x9a\xb5\x18\x8c\x01\"TRADEWIRE-V1\\nsandbox\\n1760000000000\\n0123456789abcdef\\nPOST\\n/v1/orders\\na769b6a6c36c6e7ae27e7994865fcc430abfb8fddcde591d108ebe9e74f03476\"\"\x15\n\x13GetTokenKeysRequest\"\xee\x01\n\x08TokenKey\x12\x16\n\x03kty\x18\x01 \x01(\tB\t\x9a\xb5\x18\x05\"OKP\"\x12\x1a\n\x03\x63rv\x18\x02 \x01(\tB\r\x9a\xb5\x18\t\"Ed25519\"\x12<\n\x01x\x18\x03 \x01(\tB1\x9a\xb5\x18-\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"\x12>\n\x03kid\x18\x04 \x01(\tB1\x9a\xb5\x18-\"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k\"\x12\x18\n\x03\x61lg\x18\x05 \x01(\tB\x0b\x9a\xb5\x18\x07\"EdDSA\"\x12\x16\n\x03use\x18\x06 \x01(\tB\t\x9a\xb5\x18\x05\"sig\"\"<\n\x14GetTokenKeysResponse\x12$\n\x04keys\x18\x01 \x03(\x0b\x32\x16.tradewire.v1.TokenKey2\xe6\x05\n\x0eSessionService\x12\x88\x01\n\rCreateSession\x12\".tradewire.v1.CreateSessionRequest\x1a#.tradewire.v1.CreateSessionResponse\".\x8a\xb5\x18\x13\x08\x01\x10\x05*\rsession.login\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/sessions:\x01*\x12\x86\x01\n\nEndSession\x12\x1f.tradewire.v1.EndSessionRequest\x1a .tradewire.v1.EndSessionResponse\"5\x8a\xb5\x18\x16\x08\x02\x10\x01\x18\x01*\x0esession.logout\x82\xd3\xe4\x93\x02\x15\"\x10/v1/sessions:end:\x01*\x12\x82\x01\n\rGetServerTime\x12\".tradewire.v1.GetServerTimeRequest\x1a#.tradewire.v1.GetServerTimeResponse\"(\x8a\xb5\x18\x14\x08\x01\x10\x01\x18\x01*\x0csession.time\x82\xd3\xe4\x93\x02\n\x12\x08/v1/time\x12\xa5\x01\n\x0e\x43heckSignature\x12#.tradewire.v1.CheckSignatureRequest\x1a$.tradewire.v1.CheckSignatureResponse\"H\x8a\xb5\x18\'\x08\x01\x10\x14\x18\x01*\rsession.checkJ\x10METHOD_NOT_FOUND\x82\xd3\xe4\x93\x02\x17\"\x12/v1/sessions:check:\x01*\x12\x92\x01\n\x0cGetTokenKeys\x12!.tradewire.v1.GetTokenKeysRequest\x1a\".tradewire.v1.GetTokenKeysResponse\";\x8a\xb5\x18\x19\x08\x01\x10\x01\x18\x01*\x11session.tokenKeys\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.jsonb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,6 +45,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSIONSIGNATURE'].fields_by_name['signature']._serialized_options = b'\272H\007r\005\020\001\030\200\001\232\265\030X\"2lpwqRbwWWegOjf71EFyedLIKTqAFUMnKUcW5zrx4Wl2Pyi6eU7mzzhhJ8gzFNuJdddwQgMgH_8wFesxGpFpBw\"'
   _globals['_SESSIONSIGNATURE'].fields_by_name['receive_window_ms']._loaded_options = None
   _globals['_SESSIONSIGNATURE'].fields_by_name['receive_window_ms']._serialized_options = b'\272H\010\032\006\030\340\324\003(\000'
+  _globals['_FIXLOGON'].fields_by_name['api_key']._loaded_options = None
+  _globals['_FIXLOGON'].fields_by_name['api_key']._serialized_options = b'\272H\006r\004\020\001\030@\222\265\030\003\010\251\004'
+  _globals['_FIXLOGON'].fields_by_name['sender_comp_id']._loaded_options = None
+  _globals['_FIXLOGON'].fields_by_name['sender_comp_id']._serialized_options = b'\272H\021r\0172\r^[ -~]{1,64}$\222\265\030\002\0101\232\265\030\t\"EXAMPLE\"'
+  _globals['_FIXLOGON'].fields_by_name['target_comp_id']._loaded_options = None
+  _globals['_FIXLOGON'].fields_by_name['target_comp_id']._serialized_options = b'\272H\021r\0172\r^[ -~]{1,64}$\222\265\030\002\0108\232\265\030\013\"TW-ORDERS\"'
+  _globals['_FIXLOGON'].fields_by_name['msg_seq_num']._loaded_options = None
+  _globals['_FIXLOGON'].fields_by_name['msg_seq_num']._serialized_options = b'\272H\021r\0172\r^[0-9]{1,20}$\222\265\030\002\010\"\232\265\030\003\"1\"'
+  _globals['_FIXLOGON'].fields_by_name['sending_time']._loaded_options = None
+  _globals['_FIXLOGON'].fields_by_name['sending_time']._serialized_options = b'\272H\006r\004\020\021\030\033\222\265\030\002\0104\232\265\030\027\"20251009-08:53:20.000\"'
+  _globals['_FIXLOGON'].fields_by_name['raw_data']._loaded_options = None
+  _globals['_FIXLOGON'].fields_by_name['raw_data']._serialized_options = b'\272H\007r\005\020\001\030\200\001\222\265\030\002\010`\232\265\030.\"XlkhqtPCltz2iBvf3ScUl9Pyr4ot1CPcdVlASM3/GY0=\"'
   _globals['_CREATESESSIONREQUEST'].oneofs_by_name['proof']._loaded_options = None
   _globals['_CREATESESSIONREQUEST'].oneofs_by_name['proof']._serialized_options = b'\272H\002\010\001'
   _globals['_CREATESESSIONRESPONSE'].fields_by_name['token']._loaded_options = None
@@ -105,28 +117,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSIONSERVICE'].methods_by_name['GetTokenKeys']._serialized_options = b'\212\265\030\031\010\001\020\001\030\001*\021session.tokenKeys\202\323\344\223\002\030\022\026/.well-known/jwks.json'
   _globals['_SESSIONSIGNATURE']._serialized_start=173
   _globals['_SESSIONSIGNATURE']._serialized_end=500
-  _globals['_CREATESESSIONREQUEST']._serialized_start=502
-  _globals['_CREATESESSIONREQUEST']._serialized_end=593
-  _globals['_CREATESESSIONRESPONSE']._serialized_start=596
-  _globals['_CREATESESSIONRESPONSE']._serialized_end=897
-  _globals['_ENDSESSIONREQUEST']._serialized_start=899
-  _globals['_ENDSESSIONREQUEST']._serialized_end=918
-  _globals['_ENDSESSIONRESPONSE']._serialized_start=920
-  _globals['_ENDSESSIONRESPONSE']._serialized_end=940
-  _globals['_GETSERVERTIMEREQUEST']._serialized_start=942
-  _globals['_GETSERVERTIMEREQUEST']._serialized_end=964
-  _globals['_GETSERVERTIMERESPONSE']._serialized_start=967
-  _globals['_GETSERVERTIMERESPONSE']._serialized_end=1141
-  _globals['_CHECKSIGNATUREREQUEST']._serialized_start=1144
-  _globals['_CHECKSIGNATUREREQUEST']._serialized_end=1656
-  _globals['_CHECKSIGNATURERESPONSE']._serialized_start=1659
-  _globals['_CHECKSIGNATURERESPONSE']._serialized_end=1916
-  _globals['_GETTOKENKEYSREQUEST']._serialized_start=1918
-  _globals['_GETTOKENKEYSREQUEST']._serialized_end=1939
-  _globals['_TOKENKEY']._serialized_start=1942
-  _globals['_TOKENKEY']._serialized_end=2180
-  _globals['_GETTOKENKEYSRESPONSE']._serialized_start=2182
-  _globals['_GETTOKENKEYSRESPONSE']._serialized_end=2242
-  _globals['_SESSIONSERVICE']._serialized_start=2245
-  _globals['_SESSIONSERVICE']._serialized_end=2987
+  _globals['_FIXLOGON']._serialized_start=503
+  _globals['_FIXLOGON']._serialized_end=888
+  _globals['_CREATESESSIONREQUEST']._serialized_start=891
+  _globals['_CREATESESSIONREQUEST']._serialized_end=1027
+  _globals['_CREATESESSIONRESPONSE']._serialized_start=1030
+  _globals['_CREATESESSIONRESPONSE']._serialized_end=1331
+  _globals['_ENDSESSIONREQUEST']._serialized_start=1333
+  _globals['_ENDSESSIONREQUEST']._serialized_end=1352
+  _globals['_ENDSESSIONRESPONSE']._serialized_start=1354
+  _globals['_ENDSESSIONRESPONSE']._serialized_end=1374
+  _globals['_GETSERVERTIMEREQUEST']._serialized_start=1376
+  _globals['_GETSERVERTIMEREQUEST']._serialized_end=1398
+  _globals['_GETSERVERTIMERESPONSE']._serialized_start=1401
+  _globals['_GETSERVERTIMERESPONSE']._serialized_end=1575
+  _globals['_CHECKSIGNATUREREQUEST']._serialized_start=1578
+  _globals['_CHECKSIGNATUREREQUEST']._serialized_end=2090
+  _globals['_CHECKSIGNATURERESPONSE']._serialized_start=2093
+  _globals['_CHECKSIGNATURERESPONSE']._serialized_end=2350
+  _globals['_GETTOKENKEYSREQUEST']._serialized_start=2352
+  _globals['_GETTOKENKEYSREQUEST']._serialized_end=2373
+  _globals['_TOKENKEY']._serialized_start=2376
+  _globals['_TOKENKEY']._serialized_end=2614
+  _globals['_GETTOKENKEYSRESPONSE']._serialized_start=2616
+  _globals['_GETTOKENKEYSRESPONSE']._serialized_end=2676
+  _globals['_SESSIONSERVICE']._serialized_start=2679
+  _globals['_SESSIONSERVICE']._serialized_end=3421
 # @@protoc_insertion_point(module_scope)

@@ -61,26 +61,76 @@ class SessionSignature(_message.Message):
 Global___SessionSignature: _TypeAlias = SessionSignature  # noqa: Y015
 
 @_typing.final
+class FixLogon(_message.Message):
+    """FixLogon is what a FIX Logon(A) proves: the fields as they stood on the wire. The string to sign is, separated by SOH
+    (1): `A`, SenderCompID(49), TargetCompID(56), MsgSeqNum(34), SendingTime(52). For FIX gateways.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_KEY_FIELD_NUMBER: _builtins.int
+    SENDER_COMP_ID_FIELD_NUMBER: _builtins.int
+    TARGET_COMP_ID_FIELD_NUMBER: _builtins.int
+    MSG_SEQ_NUM_FIELD_NUMBER: _builtins.int
+    SENDING_TIME_FIELD_NUMBER: _builtins.int
+    RAW_DATA_FIELD_NUMBER: _builtins.int
+    api_key: _builtins.str
+    """The key's id, Username(553)."""
+    sender_comp_id: _builtins.str
+    """The client, SenderCompID(49)."""
+    target_comp_id: _builtins.str
+    """The venue's side, TargetCompID(56)."""
+    msg_seq_num: _builtins.str
+    """MsgSeqNum(34) as sent."""
+    sending_time: _builtins.str
+    """SendingTime(52) as sent, UTC, within the receive window of the server's clock."""
+    raw_data: _builtins.str
+    """Ed25519 signature or HMAC-SHA256 of the string to sign, RawData(96): base64 with padding. It is accepted once."""
+    def __init__(
+        self,
+        *,
+        api_key: _builtins.str = ...,
+        sender_comp_id: _builtins.str = ...,
+        target_comp_id: _builtins.str = ...,
+        msg_seq_num: _builtins.str = ...,
+        sending_time: _builtins.str = ...,
+        raw_data: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "msg_seq_num", b"msg_seq_num", "raw_data", b"raw_data", "sender_comp_id", b"sender_comp_id", "sending_time", b"sending_time", "target_comp_id", b"target_comp_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FixLogon: _TypeAlias = FixLogon  # noqa: Y015
+
+@_typing.final
 class CreateSessionRequest(_message.Message):
     """CreateSessionRequest holds the proof."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SIGNATURE_FIELD_NUMBER: _builtins.int
+    FIX_LOGON_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def signature(self) -> Global___SessionSignature:
         """A signature over the session's string to sign."""
+
+    @_builtins.property
+    def fix_logon(self) -> Global___FixLogon:
+        """A FIX Logon(A), which a FIX gateway passes on."""
 
     def __init__(
         self,
         *,
         signature: Global___SessionSignature | None = ...,
+        fix_logon: Global___FixLogon | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["proof", b"proof", "signature", b"signature"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fix_logon", b"fix_logon", "proof", b"proof", "signature", b"signature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["proof", b"proof", "signature", b"signature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fix_logon", b"fix_logon", "proof", b"proof", "signature", b"signature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_proof: _TypeAlias = _typing.Literal["signature"]  # noqa: Y015
+    _WhichOneofReturnType_proof: _TypeAlias = _typing.Literal["signature", "fix_logon"]  # noqa: Y015
     _WhichOneofArgType_proof: _TypeAlias = _typing.Literal["proof", b"proof"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_proof) -> _WhichOneofReturnType_proof | None: ...
 

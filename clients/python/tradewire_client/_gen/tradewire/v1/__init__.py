@@ -48,6 +48,7 @@ __all__ = (
     "ExecutionBatch",
     "ExecutionType",
     "FixForm",
+    "FixLogon",
     "FixRule",
     "FixValueRule",
     "GetAccountRequest",
@@ -2480,6 +2481,13 @@ class CreateSessionRequest(betterproto2.Message):
     A signature over the session's string to sign.
     """
 
+    fix_logon: "FixLogon | None" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, optional=True, group="proof"
+    )
+    """
+    A FIX Logon(A), which a FIX gateway passes on.
+    """
+
 
 default_message_pool.register_message("tradewire.v1", "CreateSessionRequest", CreateSessionRequest)
 
@@ -2811,6 +2819,47 @@ class ExecutionBatch(betterproto2.Message):
 
 
 default_message_pool.register_message("tradewire.v1", "ExecutionBatch", ExecutionBatch)
+
+
+@dataclass(eq=False, repr=False)
+class FixLogon(betterproto2.Message):
+    """
+    FixLogon is what a FIX Logon(A) proves: the fields as they stood on the wire. The string to sign is, separated by SOH
+    (1): `A`, SenderCompID(49), TargetCompID(56), MsgSeqNum(34), SendingTime(52). For FIX gateways.
+    """
+
+    api_key: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    The key's id, Username(553).
+    """
+
+    sender_comp_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    The client, SenderCompID(49).
+    """
+
+    target_comp_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    The venue's side, TargetCompID(56).
+    """
+
+    msg_seq_num: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    MsgSeqNum(34) as sent.
+    """
+
+    sending_time: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    SendingTime(52) as sent, UTC, within the receive window of the server's clock.
+    """
+
+    raw_data: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    Ed25519 signature or HMAC-SHA256 of the string to sign, RawData(96): base64 with padding. It is accepted once.
+    """
+
+
+default_message_pool.register_message("tradewire.v1", "FixLogon", FixLogon)
 
 
 @dataclass(eq=False, repr=False)
