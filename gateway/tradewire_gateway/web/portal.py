@@ -97,6 +97,7 @@ class Portal:
                 "page_of_call": page_of_call,
                 "enum_comments": enum_comments,
                 "proto_files": proto_files,
+                "limit": self._limit,
                 "code_name": code_pb2.Code.Name,
                 "credential_reasons": _credential_reasons(),
                 **_answers(),
@@ -135,6 +136,10 @@ class Portal:
         """Return the page that says that there is none."""
         body = Body(Markup(self._environment.get_template("missing.html").render(path=path)), ())
         return Document.of(self._frame(path, "Not found", "", body), HTML, status=404)
+
+    def _limit(self, name: str, usual: str) -> str:
+        """Return a number of the policy; what is usual where the portal was not told."""
+        return next((row.value for row in self._options.limits if row.name == name), usual)
 
     def _maker(self, path: str) -> Callable[[], Document | None] | None:
         if path == _EXPLORER_PATH:
