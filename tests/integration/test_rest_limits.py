@@ -7,7 +7,11 @@ from typing import Any
 import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from tradewire.v1 import execution_service_pb2, order_service_pb2, session_service_pb2
+from tradewire.v1 import (
+    execution_service_pb2,
+    market_data_service_pb2,
+    order_service_pb2,
+)
 from tradewire_contract import Deprecation, methods
 from tradewire_server.app import Settings
 from tradewire_server.auth.limit_policy import Gcra, LimitPolicy
@@ -16,7 +20,7 @@ from tests.integration.conftest import Complaints
 from tests.support.failures import failure, failure_of_call
 from tests.support.front import ADDRESS, Front, bearer, front_of, list_services, refused_at_edge
 from tests.support.rest import failure_of_response
-from tests.support.venue import Clock, RunningVenue, Stubs, running_venue
+from tests.support.venue import SYMBOL, Clock, RunningVenue, Stubs, running_venue
 
 BURST = 30
 
@@ -118,29 +122,52 @@ async def test_health_and_reflection_cost_their_address_something(tight: Front) 
 # --- the end of a method --------------------------------------------------------------------------
 
 
-async def test_a_method_that_will_end_says_so_on_every_reply(
-    venue: RunningVenue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = "/tradewire.v1.SessionService/GetServerTime"
-    ending = methods()[path]._replace(
-        deprecation=Deprecation("2026-01-01", "2027-01-01", "/docs/changelog")
-    )
-    expected = {
-        "deprecation": "@1767225600",
-        "sunset": "Fri, 01 Jan 2027 00:00:00 GMT",
-        "link": '</docs/changelog>; rel="deprecation"',
-    }
+ENDS = Deprecation("2026-01-01", "2027-01-01", "/docs/changelog")
+SAID = {
+    "deprecation": "@1767225600",
+    "sunset": "Fri, 01 Jan 2027 00:00:00 GMT",
+    "link": '</docs/changelog>; rel="deprecation"',
+}
+
+
+def said(metadata: Any) -> dict[str, str]:
+    return {name: value for name, value in metadata if name in SAID}
+
+
+async def test_a_method_that_will_end_says_so_on_every_reply(venue: RunningVenue) -> None:
     edge = venue.app.public_edge()
-    edge._methods[path] = ending
+    for path in (
+        "/tradewire.v1.OrderService/ListOrders",
+        "/tradewire.v1.MarketDataService/StreamMarketData",
+    ):
+        edge._methods[path] = methods()[path]._replace(deprecation=ENDS)
     server = grpc.aio.server(interceptors=[edge])
     venue.app.add_public(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        call = Stubs(channel).sessions.GetServerTime(
-            session_service_pb2.GetServerTimeRequest(), timeout=10
-        )
-        await call
-        headers = dict(await call.initial_metadata())
-        assert {name: headers[name] for name in expected} == expected
+        stubs = Stubs(channel)
+        request = order_service_pb2.ListOrdersRequest()
+        metadata = venue.credentials["alice"].metadata
+        good = stubs.orders.ListOrders(request, metadata=metadata, timeout=10)
+        await good
+        assert said(await good.initial_metadata()) == SAID
+        bad = stubs.orders.ListOrders(request, timeout=10)
+        assert (await failure(bad)).reason == "UNAUTHENTICATED"
+        assert said(await bad.initial_metadata()) == SAID
+        other = stubs.orders.GetOrder(order_service_pb2.GetOrderRequest(), timeout=10)
+        await failure(other)
+        assert said(await other.initial_metadata()) == {}
+        follow = market_data_service_pb2.StreamMarketDataRequest(symbols=[SYMBOL])
+        stream = stubs.market.StreamMarketData(follow, timeout=10)
+        await anext(aiter(stream))
+        assert said(await stream.initial_metadata()) == SAID
+        stream.cancel()
+        unknown = market_data_service_pb2.StreamMarketDataRequest(symbols=["bad"])
+        refused = stubs.market.StreamMarketData(unknown, timeout=10)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await anext(aiter(refused))
+        # Nothing may precede the status of a stream that has no message.
+        assert said(await refused.initial_metadata()) == {}
+        assert said(await refused.trailing_metadata()) == SAID
     await server.stop(None)
