@@ -176,8 +176,11 @@ async def test_an_id_without_effect_is_not_found(alice: httpx.AsyncClient) -> No
 
 
 async def test_a_rejected_order_takes_its_id_and_has_a_number(alice: httpx.AsyncClient) -> None:
-    greedy = order(quantity="90", price="100000")
+    # There is money for one of them.
+    first, greedy = (order(quantity="90", price="100000") for _ in range(2))
+    (await alice.post("/v1/orders", json=first)).raise_for_status()
     answer = await alice.post("/v1/orders", json=greedy)
+    (await alice.delete(f"/v1/orders/client/{first['clientOrderId']}")).raise_for_status()
     assert error(answer) == (400, "INSUFFICIENT_FUNDS", "rejected")
     assert answer.json()["details"][0]["metadata"]["sequence"].isdigit()
     found = await alice.get(f"/v1/orders/client/{greedy['clientOrderId']}")
