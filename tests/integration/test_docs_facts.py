@@ -176,14 +176,14 @@ async def test_an_id_without_effect_is_not_found(alice: httpx.AsyncClient) -> No
 
 
 async def test_a_rejected_order_takes_its_id_and_has_a_number(alice: httpx.AsyncClient) -> None:
-    # There is money for one of them.
-    first, greedy = (order(quantity="90", price="100000") for _ in range(2))
+    first = order(side="SIDE_SELL", price="200")
     (await alice.post("/v1/orders", json=first)).raise_for_status()
-    answer = await alice.post("/v1/orders", json=greedy)
+    taking = order(price="200", postOnly="POST_ONLY_REJECT")
+    answer = await alice.post("/v1/orders", json=taking)
     (await alice.delete(f"/v1/orders/client/{first['clientOrderId']}")).raise_for_status()
-    assert error(answer) == (400, "INSUFFICIENT_FUNDS", "rejected")
+    assert error(answer) == (400, "POST_ONLY_WOULD_TRADE", "rejected")
     assert answer.json()["details"][0]["metadata"]["sequence"].isdigit()
-    found = await alice.get(f"/v1/orders/client/{greedy['clientOrderId']}")
+    found = await alice.get(f"/v1/orders/client/{taking['clientOrderId']}")
     assert found.json()["order"]["status"] == "ORDER_STATUS_REJECTED"
 
 
