@@ -53,7 +53,7 @@ class Operations:
         operation: Operation = {
             "operationId": operation_id(route),
             "tags": [tag(method.service)],
-            "summary": summary(text),
+            "summary": f"{summary(text)}{_by_variable(route)}",
             "description": text,
         }
         if method.deprecation is not None:
@@ -182,6 +182,12 @@ def operation_id(route: Route) -> str:
     (variable,) = route.variables
     field = route.method.request.fields_by_name[variable]
     return f"{name}.by{field.json_name[:1].upper()}{field.json_name[1:]}"
+
+
+def _by_variable(route: Route) -> str:
+    """Return what tells a further path of a method from the first, in words."""
+    words = ", ".join(variable.replace("_", " ") for variable in route.variables)
+    return f", by {words}" if route.binding else ""
 
 
 def tag(service: str) -> str:

@@ -46,7 +46,9 @@ class OrderServiceStub:
     """EnterOrders is order entry as a stream: frames of commands in, results and the account's executions out, in one
     stream in journal order. A result never comes before the executions up to its `as_of_sequence`. Commands reach
     the engine in the order in which they were sent. A bad command becomes its own result; a frame that is too
-    long or cannot be parsed ends the stream.
+    long or cannot be parsed ends the stream. To open it costs 1, and may use the reserve of the rate limit. Each
+    command costs what its unary method costs; an empty frame behind the first costs 1, and ends the stream with
+    RATE_LIMITED when nothing is left.
     """
 
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -135,7 +137,9 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         """EnterOrders is order entry as a stream: frames of commands in, results and the account's executions out, in one
         stream in journal order. A result never comes before the executions up to its `as_of_sequence`. Commands reach
         the engine in the order in which they were sent. A bad command becomes its own result; a frame that is too
-        long or cannot be parsed ends the stream.
+        long or cannot be parsed ends the stream. To open it costs 1, and may use the reserve of the rate limit. Each
+        command costs what its unary method costs; an empty frame behind the first costs 1, and ends the stream with
+        RATE_LIMITED when nothing is left.
         """
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: _aio.Server) -> None: ...
