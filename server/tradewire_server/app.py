@@ -33,6 +33,7 @@ from tradewire_server.api.key_messages import key_of
 from tradewire_server.api.keys import apply_key
 from tradewire_server.api.market_data import BookEncoder
 from tradewire_server.api.registry import ADMIN_SERVICES, PUBLIC_SERVICES, Services
+from tradewire_server.api.rest.calls import CallListener
 from tradewire_server.api.rest.check import RequestCheck
 from tradewire_server.api.rest.listener import AuthorisationListener
 from tradewire_server.api.sessions import PRODUCTION
@@ -308,6 +309,7 @@ class Application:
             epoch=self._epoch,
         )
         self.venue = venue
+        self._calls = CallListener(self._edge(self._edge_admission), self.add_public)
 
     # --- listeners --------------------------------------------------------------------------------
 
@@ -375,7 +377,7 @@ class Application:
         admin_port = self._bind(
             admin, "127.0.0.1", settings.admin_port, flag="--admin-port", tls=None
         )
-        authorisation = self._bind_gateway(edge)
+        authorisation, calls = self._bind_gateway(edge)
         self._tasks.append(asyncio.create_task(self.sequencer.run(), name="sequencer"))
         # Before anybody is let in: connections of the former process cannot be alive.
         await self._settle_orphans()
@@ -385,6 +387,7 @@ class Application:
             self._servers.append(server)
         for listener, context in authorisation:
             await self._authorisation.start(listener, context)
+        await self._calls.start(calls)
         # What is there now lives long; the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -410,8 +413,9 @@ class Application:
                 f"stop that one or choose another port with {flag}"
             ) from error
 
-    def _bind_gateway(self, edge: grpc.aio.Server) -> list[Listener]:
-        """Bind what Envoy reaches; returns the listeners of the authorisation service.
+    def _bind_gateway(self, edge: grpc.aio.Server) -> tuple[list[Listener], socket.socket]:
+        """Bind what Envoy reaches; returns the listeners of the authorisation service, and that of
+        calls over HTTP/1.1.
 
         Raises ListenError.
         """
@@ -434,12 +438,13 @@ class Application:
             sockets = self._sockets = Sockets(settings.data_dir, settings.socket_dir)
             with sockets.making(sockets.edge) as path:
                 edge.add_insecure_port(f"unix:{path}")
-            listeners.append((sockets.bind_authz(), None))
+            listeners.append((sockets.bind(sockets.authz), None))
+            calls = sockets.bind(sockets.calls)
         except (SocketError, OSError, RuntimeError) as error:
             for listener, _ in listeners:
                 listener.close()
             raise ListenError(f"the gateway's sockets cannot be opened: {error}") from error
-        return listeners
+        return listeners, calls
 
     def _bind_authz(self, address: str) -> socket.socket:
         host, _, port = address.rpartition(":")
@@ -514,7 +519,9 @@ class Application:
         self.market_data.close_all(Reason.SERVER_DRAINING)
         grace = 0.0 if self.failure is not None else self.settings.drain_s
         await self._authorisation.close()
-        await asyncio.gather(*(server.stop(grace) for server in self._servers))
+        await asyncio.gather(
+            self._calls.close(grace), *(server.stop(grace) for server in self._servers)
+        )
         if self._sockets is not None:
             self._sockets.remove()
         self.sequencer.stop()

@@ -1,9 +1,10 @@
 """The unix sockets on which Envoy reaches the server: where they are, and that nobody else does.
 
 - `edge.sock`   gRPC; its peers are believed when they say who the client is;
+- `calls.sock`  the same for unary calls over HTTP/1.1, which costs less;
 - `authz.sock`  HTTP; says which requests may pass.
 
-Both belong to this user (mode 0600) and live as long as the process. A file that a killed process
+They belong to this user (mode 0600) and live as long as the process. A file that a killed process
 left behind is replaced: the data directory is locked, so nobody listens on it any more.
 """
 
@@ -19,7 +20,7 @@ from pathlib import Path
 # What fits into `sockaddr_un`, with the zero at its end.
 PATH_MAX = 107
 OWNER_ONLY = 0o177
-EDGE, AUTHORISATION = "edge.sock", "authz.sock"
+EDGE, CALLS, AUTHORISATION = "edge.sock", "calls.sock", "authz.sock"
 
 
 class SocketError(Exception):
@@ -47,6 +48,7 @@ class Sockets:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.directory = directory
         self.edge = directory / EDGE
+        self.calls = directory / CALLS
         self.authz = directory / AUTHORISATION
 
     @contextlib.contextmanager
@@ -63,25 +65,25 @@ class Sockets:
         finally:
             os.umask(former)
 
-    def bind_authz(self) -> socket.socket:
-        """Bind the HTTP socket.
+    def bind(self, wanted: Path) -> socket.socket:
+        """Bind one of the HTTP sockets.
 
         Raises SocketError.
         """
         with contextlib.ExitStack() as until_bound:
             listener = until_bound.enter_context(socket.socket(socket.AF_UNIX))
             try:
-                with self.making(self.authz) as path:
+                with self.making(wanted) as path:
                     listener.bind(path)
             except OSError as error:
-                raise SocketError(f"{self.authz} cannot be opened: {error.strerror}") from error
+                raise SocketError(f"{wanted} cannot be opened: {error.strerror}") from error
             until_bound.pop_all()
         listener.setblocking(False)
         return listener
 
     def remove(self) -> None:
         """Remove what was made."""
-        for path in (self.edge, self.authz):
+        for path in (self.edge, self.calls, self.authz):
             path.unlink(missing_ok=True)
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)

@@ -150,8 +150,10 @@ async def lazy(floor: Floor) -> AsyncIterator[Trader]:
         yield Trader(Stubs(channel), credential)
 
 
-@pytest.fixture
-async def front(venue: RunningVenue, clock: Clock) -> AsyncIterator[Front]:
-    """Return what stands for the gateway before the test's venue."""
-    async with front_of(venue, clock) as front:
+@pytest.fixture(params=["edge.sock", "calls.sock"])
+async def front(
+    request: pytest.FixtureRequest, venue: RunningVenue, clock: Clock
+) -> AsyncIterator[Front]:
+    """Return what stands for the gateway before the test's venue, over one of the two sockets."""
+    async with front_of(venue, clock, over=request.param) as front:
         yield front

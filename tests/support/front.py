@@ -1,5 +1,5 @@
 """Envoy, as far as the server can tell: asks `authz.sock` whether a request may pass, and calls
-`edge.sock` as the transcoder would.
+`edge.sock` or `calls.sock` as the transcoder would.
 
     async with front_of(venue, clock) as front:
         reply = await front.send("POST", "/v1/orders", body, front.sign("POST", "/v1/orders", body))
@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tradewire_contract import find_route, methods
 
+from tests.support.calls import CallsChannel
 from tests.support.failures import Failure, failure
 from tests.support.rest import SigningKey, ed25519_key, failure_of_response, signed_headers
 from tests.support.trading import limit
@@ -42,12 +43,18 @@ class Front:
     """Envoy, as far as the server can tell."""
 
     def __init__(
-        self, venue: RunningVenue, clock: Clock, http: httpx.AsyncClient, edge: grpc.aio.Channel
+        self,
+        venue: RunningVenue,
+        clock: Clock,
+        http: httpx.AsyncClient,
+        edge: grpc.aio.Channel,
+        calls: CallsChannel | None = None,
     ) -> None:
         self.venue = venue
         self.clock = clock
         self.http = http
         self.edge = edge
+        self.calls: Any = calls or edge
 
     def sign(
         self,
@@ -98,8 +105,7 @@ class Front:
     def call(self, path: str, request: Message, metadata: Metadata) -> Any:
         """Call a method as the transcoder does."""
         method = methods()[path]
-        edge: Any = self.edge
-        return edge.unary_unary(
+        return self.calls.unary_unary(
             path,
             request_serializer=type(request).SerializeToString,
             response_deserializer=message_factory.GetMessageClass(method.response).FromString,
@@ -132,15 +138,18 @@ class Front:
 
 
 @asynccontextmanager
-async def front_of(venue: RunningVenue, clock: Clock) -> AsyncIterator[Front]:
-    """Connect to both sockets of a venue."""
+async def front_of(
+    venue: RunningVenue, clock: Clock, *, over: str = "edge.sock"
+) -> AsyncIterator[Front]:
+    """Connect to the sockets of a venue; calls go over one of the two that take them."""
     sockets = venue.app.sockets
     transport = httpx.AsyncHTTPTransport(uds=str(sockets.authz))
     async with (
         httpx.AsyncClient(transport=transport, base_url="http://authz", trust_env=False) as http,
         grpc.aio.insecure_channel(f"unix:{sockets.edge}") as edge,
     ):
-        yield Front(venue, clock, http, edge)
+        calls = None if over == "edge.sock" else CallsChannel(sockets.calls)
+        yield Front(venue, clock, http, edge, calls)
 
 
 def order(client_order_id: str = "r-1") -> bytes:
