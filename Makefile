@@ -99,6 +99,11 @@ test: $(READY) explorer ## Run the tests; ARGS="-k name" chooses
 test-slow: $(READY) ## Run the long tests: simulations and soaks
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
+.PHONY: schemathesis
+schemathesis: $(READY) ## Ask REST at length what its document allows and does not; EXAMPLES=100 SEED=1
+	TRADEWIRE_SCHEMATHESIS_EXAMPLES=$(or $(EXAMPLES),100) TRADEWIRE_SCHEMATHESIS_SEED=$(or $(SEED),1) \
+		$(BIN)/python -m pytest -m slow tests/acceptance/rest/test_openapi.py $(ARGS)
+
 .PHONY: bench
 bench: $(READY) ## Measure the figures of the design; ARGS chooses
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -3,8 +3,7 @@ and much that it does not, of a venue through Envoy.
 
 Each answer is checked by schemathesis against the document (status, content type, headers, schema,
 credentials needed, other methods 405) and by `tests.acceptance.rest.verdict` against the contract
-itself. Requests are the same in each run; TRADEWIRE_SCHEMATHESIS_EXAMPLES and _SEED make others:
-`make schemathesis`.
+itself. Requests are the same in each run; `make schemathesis` makes more, and others by its seed.
 """
 
 import copy
@@ -19,7 +18,7 @@ import pytest
 import schemathesis
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, settings
-from schemathesis import GenerationMode
+from schemathesis import BaseSchema, Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
@@ -32,31 +31,43 @@ from tests.acceptance.rest.verdict import keeps_the_contract
 from tests.support.envoy import bearer
 from tests.support.venue import SYMBOL, Credential, base64url
 
-EXAMPLES = int(os.environ.get("TRADEWIRE_SCHEMATHESIS_EXAMPLES", "12"))
+Request = Case[Any]
+# How often each operation answered with which status.
+Seen = Counter[tuple[str, int]]
+
+# Of the long run, which is another one with each seed.
+EXAMPLES = int(os.environ.get("TRADEWIRE_SCHEMATHESIS_EXAMPLES", "100"))
 SEED = int(os.environ.get("TRADEWIRE_SCHEMATHESIS_SEED", "1"))
-CONFIG = schemathesis.Config.from_dict(
-    {
-        # An open stream sends no more before a heartbeat.
-        "max-stream-events": 1,
-        "request-timeout": 10,
-        "seed": SEED,
-        "generation": {
-            "max-examples": EXAMPLES,
-            "deterministic": True,
-            "database": "none",
-            # Credentials are real ones; `ignored_auth` tries without and with wrong ones.
-            "with-security-parameters": False,
-        },
-        "phases": {
-            "coverage": {
-                "unexpected-methods": ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"],
-            }
-        },
+
+
+def load(examples: int, seed: int) -> BaseSchema:
+    """Return the document for schemathesis; of each operation so many random requests are made,
+    beside those that cover its schema.
+    """
+    generation = {
+        "max-examples": examples,
+        "deterministic": True,
+        "database": "none",
+        # Credentials are real ones; `ignored_auth` tries without and with wrong ones.
+        "with-security-parameters": False,
     }
-)
-SCHEMA = schemathesis.openapi.from_dict(copy.deepcopy(document()), config=CONFIG)
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+    config = schemathesis.Config.from_dict(
+        {
+            # An open stream sends no more before a heartbeat.
+            "max-stream-events": 1,
+            "request-timeout": 10,
+            "seed": seed,
+            "generation": generation,
+            "phases": {"coverage": {"unexpected-methods": methods}},
+        }
+    )
+    return schemathesis.openapi.from_dict(copy.deepcopy(document()), config=config)
+
+
+SCHEMA = load(12, 1)
 # What `verdict` says in their place is sharper.
-REPLACED = [not_a_server_error, negative_data_rejection, positive_data_acceptance]
+REPLACED: list[Any] = [not_a_server_error, negative_data_rejection, positive_data_acceptance]
 # Their proof is a signature over a time and a nonce: test_openapi_examples makes real ones.
 NEVER_ACCEPTED = {"session.login", "session.check"}
 # An account has only so many keys.
@@ -122,9 +133,9 @@ def callers(threaded_venue: ThreadedVenue) -> Callers:
 
 
 @pytest.fixture(scope="module")
-def seen() -> Iterator[Counter[tuple[str, int]]]:
+def seen() -> Iterator[Seen]:
     """Count the statuses of each operation; at the end each must have been accepted as well."""
-    counter: Counter[tuple[str, int]] = Counter()
+    counter: Seen = Counter()
     yield counter
     called = {operation for operation, _ in counter}
     accepted = {operation for operation, status in counter if status == 200}
@@ -134,11 +145,26 @@ def seen() -> Iterator[Counter[tuple[str, int]]]:
 @SCHEMA.parametrize()
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_documented(
-    case: Any, threaded_venue: ThreadedVenue, callers: Callers, seen: Counter[tuple[str, int]]
+    case: Request, threaded_venue: ThreadedVenue, callers: Callers, seen: Seen
 ) -> None:
+    ask(case, threaded_venue, callers, seen)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@load(EXAMPLES, SEED).parametrize()
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_answer_is_as_documented_at_length(
+    case: Request, threaded_venue: ThreadedVenue, callers: Callers, seen: Seen
+) -> None:
+    ask(case, threaded_venue, callers, seen)
+
+
+def ask(case: Request, threaded_venue: ThreadedVenue, callers: Callers, seen: Seen) -> None:
+    """Send a request with the credential of its operation's account, and check the answer."""
     operation = case.operation.definition.raw["operationId"]
     credential = callers.of(operation)
-    if case.meta.generation.mode is GenerationMode.POSITIVE:
+    if case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE:
         aim(case, operation, credential, callers)
     headers = bearer(credential)
     response = case.call(base_url=threaded_venue.url, headers=headers)
@@ -148,7 +174,7 @@ def test_every_answer_is_as_documented(
     )
 
 
-def aim(case: Any, operation: str, credential: Credential, callers: Callers) -> None:
+def aim(case: Request, operation: str, credential: Credential, callers: Callers) -> None:
     """Point most valid requests at what there is at the venue; by chance nearly none would be."""
     if zlib.crc32(repr((case.path_parameters, case.query, case.body)).encode()) % 4 == 0:
         return
