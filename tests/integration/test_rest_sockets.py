@@ -27,18 +27,19 @@ async def test_the_sockets_are_the_owners_and_go_with_the_venue(
 ) -> None:
     async with running_venue(data_dir) as venue:
         sockets = venue.app.sockets
-        for path in (sockets.edge, sockets.authz):
+        for path in (sockets.edge, sockets.calls, sockets.authz):
             assert path.parent == data_dir
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
             assert stat.S_ISSOCK(path.stat().st_mode)
     assert not sockets.edge.exists()
+    assert not sockets.calls.exists()
     assert not sockets.authz.exists()
 
 
 async def test_sockets_of_a_process_that_was_killed_are_replaced(
     data_dir: Path, clock: Clock, complaints: Complaints
 ) -> None:
-    for name in ("edge.sock", "authz.sock"):
+    for name in ("edge.sock", "calls.sock", "authz.sock"):
         with socket.socket(socket.AF_UNIX) as left_behind:
             left_behind.bind(str(data_dir / name))
     async with running_venue(data_dir, clock_ns=clock) as venue:

@@ -36,7 +36,7 @@ from grpc_status import rpc_status
 from tradewire_contract import methods
 
 from tradewire_server.api.edge import Edge, Handler
-from tradewire_server.api.errors import make_status
+from tradewire_server.api.errors import ApiError, make_error
 from tradewire_server.api.rest.connection import BACKLOG, HttpConnection
 from tradewire_server.api.rest.request import RawRequest
 from tradewire_server.engine.vocabulary import Reason
@@ -115,17 +115,20 @@ class CallListener:
         context = CallContext(request.headers)
         try:
             handler = self._handlers.get(request.target)
+            if handler is None or request.method != "POST":
+                raise make_error(Reason.METHOD_NOT_FOUND, "there is no such call here")
             message = _message(request.body)
-            if handler is None or message is None or request.method != "POST":
-                status = make_status(Reason.METHOD_NOT_FOUND, "there is no such call here")
-                await context.abort_with_status(rpc_status.to_status(status))
-                return
+            if message is None:
+                raise make_error(Reason.MESSAGE_MALFORMED, "the body is not one whole message")
             # The edge wraps both: what cannot be parsed, and what is serialised already.
             behavior = cast(Callable[[object, CallContext], Awaitable[object]], handler.unary_unary)
             deserialize = cast(Callable[[bytes], object], handler.request_deserializer)
             serialize = cast(Callable[[object], bytes], handler.response_serializer)
             answer = serialize(await behavior(deserialize(message), context))
         except grpc.aio.AbortError:
+            connection.respond(_failure(context))
+        except ApiError as error:
+            context.set_status(rpc_status.to_status(error.status))
             connection.respond(_failure(context))
         except Exception:
             logger.exception("%s was not answered", request.target)
@@ -161,13 +164,17 @@ class CallContext:
         """Keep what goes before the answer."""
         self.initial_metadata = tuple(metadata)
 
+    def set_status(self, status: grpc.Status) -> None:
+        """Keep what the call ends with."""
+        self.code, self.details = status.code, status.details or ""
+        self.trailing_metadata = tuple(status.trailing_metadata or ())
+
     async def abort_with_status(self, status: grpc.Status) -> None:
         """End the call with an error.
 
         Raises grpc.aio.AbortError.
         """
-        self.code, self.details = status.code, status.details or ""
-        self.trailing_metadata = tuple(status.trailing_metadata or ())
+        self.set_status(status)
         raise grpc.aio.AbortError("the call was aborted")
 
 
