@@ -69,11 +69,14 @@ class Order(Value):
     first trade. AvgPx(6).
     """
     fee: Decimal = Decimal(0)
-    """Fees charged so far, in units of quote, decimal, rounded up."""
+    """Fees charged so far, in units of quote, decimal, rounded up; user-defined tag 20009."""
     create_time_ns: int = 0
-    """Engine time at which the order was accepted or rejected. Nanoseconds since the epoch."""
+    """Engine time at which the order was accepted or rejected; user-defined tag 20010. Nanoseconds
+    since the epoch.
+    """
     cancel_on_disconnect: bool = False
-    """True when the order is canceled with the connection that placed it."""
+    """True when the order is canceled with the connection that placed it; user-defined tag 20008.
+    """
 
     @property
     def expire_time(self) -> datetime | None:
@@ -82,7 +85,7 @@ class Order(Value):
 
     @property
     def create_time(self) -> datetime:
-        """Engine time at which the order was accepted or rejected."""
+        """Engine time at which the order was accepted or rejected; user-defined tag 20010."""
         return datetime_of(self.create_time_ns)
 
     @classmethod
@@ -122,11 +125,11 @@ class Balance(Value):
     asset: str = ""
     """Asset, e.g. `BTC`. Currency(15)."""
     total: Decimal = Decimal(0)
-    """All of it, decimal."""
+    """All of it, decimal; user-defined tag 20041."""
     available: Decimal = Decimal(0)
-    """What orders and withdrawals can use, decimal."""
+    """What orders and withdrawals can use, decimal; user-defined tag 20042."""
     held: Decimal = Decimal(0)
-    """What open orders hold, decimal."""
+    """What open orders hold, decimal; user-defined tag 20043."""
 
     @classmethod
     def from_message(cls, message: v1.Balance, **more: Any) -> Self:
@@ -147,17 +150,19 @@ class Position(Value):
     symbol: str = ""
     """Instrument. Symbol(55)."""
     quantity: Decimal = Decimal(0)
-    """Bought minus sold, decimal with a sign."""
+    """Bought minus sold, decimal with a sign. LongQty(704) or ShortQty(705)."""
     average_entry_price: Decimal = Decimal(0)
-    """Average price of what is open, fees not included; 0 when flat."""
+    """Average price of what is open, fees not included; 0 when flat. User-defined tag 20044."""
     realized_pnl: Decimal = Decimal(0)
-    """Profit of what was closed, in units of quote, fees not included, decimal with a sign."""
+    """Profit of what was closed, in units of quote, fees not included, decimal with a sign;
+    user-defined tag 20045.
+    """
     unrealized_pnl: Decimal = Decimal(0)
     """Profit of what is open at the price of the last trade, in units of quote, decimal with a
-    sign.
+    sign; user-defined tag 20046.
     """
     fees: Decimal = Decimal(0)
-    """Fees paid in this instrument, in units of quote."""
+    """Fees paid in this instrument, in units of quote; user-defined tag 20047."""
 
     @classmethod
     def from_message(cls, message: v1.Position, **more: Any) -> Self:
@@ -252,7 +257,7 @@ class CancelAllOrdersResponse(Value):
     canceled_count: int = 0
     """How many orders were canceled. TotalAffectedOrders(533)."""
     as_of_sequence: int = 0
-    """The account's execution sequence up to which the answer is true."""
+    """The account's execution sequence up to which the answer is true; user-defined tag 20013."""
 
     @classmethod
     def from_message(cls, message: v1.CancelAllOrdersResponse, **more: Any) -> Self:
@@ -586,27 +591,28 @@ class Instrument(Value):
     symbol: str = ""
     """Name, e.g. `BTC-USD`. Symbol(55)."""
     base_asset: str = ""
-    """Asset that is bought and sold."""
+    """Asset that is bought and sold, user-defined tag 20030."""
     quote_asset: str = ""
     """Asset in which prices and fees are expressed. Currency(15)."""
     tick_size: Decimal = Decimal(0)
-    """Step of prices, decimal."""
+    """Step of prices, decimal; user-defined tag 20031."""
     lot_size: Decimal = Decimal(0)
-    """Step of quantities, decimal."""
+    """Step of quantities, decimal; user-defined tag 20032."""
     minimum_quantity: Decimal = Decimal(0)
-    """Smallest quantity of an order, decimal. MinTradeVol(562)."""
+    """Smallest quantity of an order, decimal; user-defined tag 20033."""
     maximum_quantity: Decimal = Decimal(0)
-    """Greatest quantity of an order, decimal."""
+    """Greatest quantity of an order, decimal; user-defined tag 20034."""
     minimum_notional: Decimal = Decimal(0)
-    """Smallest price times quantity of a limit order, decimal."""
+    """Smallest price times quantity of a limit order, decimal; user-defined tag 20035."""
     maximum_notional: Decimal = Decimal(0)
-    """Greatest price times quantity of an order, decimal."""
+    """Greatest price times quantity of an order, decimal; user-defined tag 20036."""
     price_band_percent: Decimal = Decimal(0)
     """Greatest distance of a limit price from the last trade, in percent, decimal; 0 means no band.
+    User-defined tag 20037.
     """
     market_protection_percent: Decimal = Decimal(0)
     """Greatest distance of a market order's price from the best opposite price, in percent,
-    decimal.
+    decimal; user-defined tag 20038.
     """
     status: v1.InstrumentStatus = v1.InstrumentStatus.UNSPECIFIED
     """What the instrument accepts. SecurityTradingStatus(326)."""
@@ -705,11 +711,11 @@ class RateLimit(Value):
     """
 
     limit: int = 0
-    """Burst, in rate-limit units."""
+    """Burst, in rate-limit units; user-defined tag 20014."""
     remaining: int = 0
-    """Units left now."""
+    """Units left now, user-defined tag 20015."""
     reset_ms: int = 0
-    """Milliseconds until the limit is whole again."""
+    """Milliseconds until the limit is whole again, user-defined tag 20016."""
 
     @classmethod
     def from_message(cls, message: v1.RateLimit, **more: Any) -> Self:
@@ -824,7 +830,7 @@ class Trade(Value):
     """Trade is a public trade."""
 
     trade_id: int = 0
-    """Number within the instrument: 1, 2, 3, ... without a gap."""
+    """Number within the instrument: 1, 2, 3, ... without a gap. User-defined tag 20004."""
     symbol: str = ""
     """Instrument. Symbol(55)."""
     price: Decimal = Decimal(0)
@@ -832,13 +838,13 @@ class Trade(Value):
     quantity: Decimal = Decimal(0)
     """Quantity, decimal. MDEntrySize(271)."""
     taker_side: v1.Side = v1.Side.UNSPECIFIED
-    """Side of the taker."""
+    """Side of the taker, user-defined tag 20020."""
     time_ns: int = 0
-    """Engine time. Nanoseconds since the epoch."""
+    """Engine time. MDEntryDate(272) and MDEntryTime(273). Nanoseconds since the epoch."""
 
     @property
     def time(self) -> datetime:
-        """Engine time."""
+        """Engine time. MDEntryDate(272) and MDEntryTime(273)."""
         return datetime_of(self.time_ns)
 
     @classmethod

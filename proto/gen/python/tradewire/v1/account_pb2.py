@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tradewire.v1 import options_pb2 as tradewire_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atradewire/v1/account.proto\x12\x0ctradewire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atradewire/v1/options.proto\"\xe6\x01\n\x07\x41\x63\x63ount\x12\x17\n\x07\x61\x63\x63ount\x18\x01 \x01(\tB\x06\x92\xb5\x18\x02\x08\x01\x12#\n\x0emaker_fee_rate\x18\x02 \x01(\tB\x0b\x9a\xb5\x18\x07\"0.001\"\x12#\n\x0etaker_fee_rate\x18\x03 \x01(\tB\x0b\x9a\xb5\x18\x07\"0.002\"\x12\"\n\x10open_order_limit\x18\x04 \x01(\x05\x42\x08\x9a\xb5\x18\x04\x31\x30\x30\x30\x12\x1f\n\x10open_order_count\x18\x05 \x01(\x05\x42\x05\x9a\xb5\x18\x01\x31\x12\x18\n\x10trading_disabled\x18\x06 \x01(\x08\x12\x19\n\x11rate_limit_exempt\x18\x07 \x01(\x08\"\x83\x01\n\x07\x42\x61lance\x12\x1e\n\x05\x61sset\x18\x01 \x01(\tB\x0f\x92\xb5\x18\x02\x08\x0f\x9a\xb5\x18\x05\"USD\"\x12\x1b\n\x05total\x18\x02 \x01(\tB\x0c\x9a\xb5\x18\x08\"100000\"\x12 \n\tavailable\x18\x03 \x01(\tB\r\x9a\xb5\x18\t\"99399.4\"\x12\x19\n\x04held\x18\x04 \x01(\tB\x0b\x9a\xb5\x18\x07\"600.6\"\"\xc9\x01\n\x08Position\x12\x16\n\x06symbol\x18\x01 \x01(\tB\x06\x92\xb5\x18\x02\x08\x37\x12\x1b\n\x08quantity\x18\x02 \x01(\tB\t\x9a\xb5\x18\x05\"0.5\"\x12(\n\x13\x61verage_entry_price\x18\x03 \x01(\tB\x0b\x9a\xb5\x18\x07\"59800\"\x12 \n\x0crealized_pnl\x18\x04 \x01(\tB\n\x9a\xb5\x18\x06\"12.5\"\x12\"\n\x0eunrealized_pnl\x18\x05 \x01(\tB\n\x9a\xb5\x18\x06\"-3.1\"\x12\x18\n\x04\x66\x65\x65s\x18\x06 \x01(\tB\n\x9a\xb5\x18\x06\"29.9\"\"<\n\x0cLedgerChange\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\t\"\xcb\x03\n\x0bLedgerEntry\x12 \n\x0fledger_sequence\x18\x01 \x01(\x03\x42\x07\x9a\xb5\x18\x03\"7\"\x12J\n\x04type\x18\x02 \x01(\x0e\x32\x1d.tradewire.v1.LedgerEntryTypeB\x1d\x9a\xb5\x18\x19\"LEDGER_ENTRY_TYPE_TRADE\"\x12K\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB!\x9a\xb5\x18\x1d\"2026-11-22T10:15:30.123456Z\"\x12\xa0\x01\n\x07\x63hanges\x18\x04 \x03(\x0b\x32\x1a.tradewire.v1.LedgerChangeBs\x9a\xb5\x18o[{\"asset\": \"BTC\", \"amount\": \"0.01\", \"total\": \"0.51\"}, {\"asset\": \"USD\", \"amount\": \"-600.6\", \"total\": \"99399.4\"}]\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0e\n\x06symbol\x18\x06 \x01(\t\x12\x10\n\x08trade_id\x18\x07 \x01(\x03\x12\x10\n\x08order_id\x18\x08 \x01(\t\x12\x16\n\x03\x66\x65\x65\x18\t \x01(\tB\t\x9a\xb5\x18\x05\"0.6\"\"9\n\x0bLedgerBatch\x12*\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x19.tradewire.v1.LedgerEntry*\x92\x01\n\x0fLedgerEntryType\x12!\n\x1dLEDGER_ENTRY_TYPE_UNSPECIFIED\x10\x00\x12\x1d\n\x19LEDGER_ENTRY_TYPE_DEPOSIT\x10\x01\x12 \n\x1cLEDGER_ENTRY_TYPE_WITHDRAWAL\x10\x02\x12\x1b\n\x17LEDGER_ENTRY_TYPE_TRADE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atradewire/v1/account.proto\x12\x0ctradewire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atradewire/v1/options.proto\"\xe6\x01\n\x07\x41\x63\x63ount\x12\x17\n\x07\x61\x63\x63ount\x18\x01 \x01(\tB\x06\x92\xb5\x18\x02\x08\x01\x12#\n\x0emaker_fee_rate\x18\x02 \x01(\tB\x0b\x9a\xb5\x18\x07\"0.001\"\x12#\n\x0etaker_fee_rate\x18\x03 \x01(\tB\x0b\x9a\xb5\x18\x07\"0.002\"\x12\"\n\x10open_order_limit\x18\x04 \x01(\x05\x42\x08\x9a\xb5\x18\x04\x31\x30\x30\x30\x12\x1f\n\x10open_order_count\x18\x05 \x01(\x05\x42\x05\x9a\xb5\x18\x01\x31\x12\x18\n\x10trading_disabled\x18\x06 \x01(\x08\x12\x19\n\x11rate_limit_exempt\x18\x07 \x01(\x08\"\xcb\x01\n\x07\x42\x61lance\x12\x1e\n\x05\x61sset\x18\x01 \x01(\tB\x0f\x92\xb5\x18\x02\x08\x0f\x9a\xb5\x18\x05\"USD\"\x12\x32\n\x05total\x18\x02 \x01(\tB#\x92\xb5\x18\x13\x08\xc9\x9c\x01\x10\x03\x1a\x0bTotalAmount\x9a\xb5\x18\x08\"100000\"\x12;\n\tavailable\x18\x03 \x01(\tB(\x92\xb5\x18\x17\x08\xca\x9c\x01\x10\x03\x1a\x0f\x41vailableAmount\x9a\xb5\x18\t\"99399.4\"\x12/\n\x04held\x18\x04 \x01(\tB!\x92\xb5\x18\x12\x08\xcb\x9c\x01\x10\x03\x1a\nHeldAmount\x9a\xb5\x18\x07\"600.6\"\"\xdb\x02\n\x08Position\x12\x16\n\x06symbol\x18\x01 \x01(\tB\x06\x92\xb5\x18\x02\x08\x37\x12H\n\x08quantity\x18\x02 \x01(\tB6\x92\xb5\x18)\x08\xc0\x05\x10\t \xbe\x05*\x1f\x08\xbf\x05\x12\x03TOT\x1a\x15TOTAL_TRANSACTION_QTY\x9a\xb5\x18\x05\"0.5\"\x12\x45\n\x13\x61verage_entry_price\x18\x03 \x01(\tB(\x92\xb5\x18\x19\x08\xcc\x9c\x01\x10\x01\x1a\x11\x41verageEntryPrice\x9a\xb5\x18\x07\"59800\"\x12\x37\n\x0crealized_pnl\x18\x04 \x01(\tB!\x92\xb5\x18\x13\x08\xcd\x9c\x01\x10\x03\x1a\x0bRealizedPnl\x9a\xb5\x18\x06\"12.5\"\x12;\n\x0eunrealized_pnl\x18\x05 \x01(\tB#\x92\xb5\x18\x15\x08\xce\x9c\x01\x10\x03\x1a\rUnrealizedPnl\x9a\xb5\x18\x06\"-3.1\"\x12\x30\n\x04\x66\x65\x65s\x18\x06 \x01(\tB\"\x92\xb5\x18\x14\x08\xcf\x9c\x01\x10\x03\x1a\x0cPositionFees\x9a\xb5\x18\x06\"29.9\"\"<\n\x0cLedgerChange\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\t\"\xcb\x03\n\x0bLedgerEntry\x12 \n\x0fledger_sequence\x18\x01 \x01(\x03\x42\x07\x9a\xb5\x18\x03\"7\"\x12J\n\x04type\x18\x02 \x01(\x0e\x32\x1d.tradewire.v1.LedgerEntryTypeB\x1d\x9a\xb5\x18\x19\"LEDGER_ENTRY_TYPE_TRADE\"\x12K\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB!\x9a\xb5\x18\x1d\"2026-11-22T10:15:30.123456Z\"\x12\xa0\x01\n\x07\x63hanges\x18\x04 \x03(\x0b\x32\x1a.tradewire.v1.LedgerChangeBs\x9a\xb5\x18o[{\"asset\": \"BTC\", \"amount\": \"0.01\", \"total\": \"0.51\"}, {\"asset\": \"USD\", \"amount\": \"-600.6\", \"total\": \"99399.4\"}]\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0e\n\x06symbol\x18\x06 \x01(\t\x12\x10\n\x08trade_id\x18\x07 \x01(\x03\x12\x10\n\x08order_id\x18\x08 \x01(\t\x12\x16\n\x03\x66\x65\x65\x18\t \x01(\tB\t\x9a\xb5\x18\x05\"0.6\"\"9\n\x0bLedgerBatch\x12*\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x19.tradewire.v1.LedgerEntry*\x92\x01\n\x0fLedgerEntryType\x12!\n\x1dLEDGER_ENTRY_TYPE_UNSPECIFIED\x10\x00\x12\x1d\n\x19LEDGER_ENTRY_TYPE_DEPOSIT\x10\x01\x12 \n\x1cLEDGER_ENTRY_TYPE_WITHDRAWAL\x10\x02\x12\x1b\n\x17LEDGER_ENTRY_TYPE_TRADE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,23 +46,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BALANCE'].fields_by_name['asset']._loaded_options = None
   _globals['_BALANCE'].fields_by_name['asset']._serialized_options = b'\222\265\030\002\010\017\232\265\030\005\"USD\"'
   _globals['_BALANCE'].fields_by_name['total']._loaded_options = None
-  _globals['_BALANCE'].fields_by_name['total']._serialized_options = b'\232\265\030\010\"100000\"'
+  _globals['_BALANCE'].fields_by_name['total']._serialized_options = b'\222\265\030\023\010\311\234\001\020\003\032\013TotalAmount\232\265\030\010\"100000\"'
   _globals['_BALANCE'].fields_by_name['available']._loaded_options = None
-  _globals['_BALANCE'].fields_by_name['available']._serialized_options = b'\232\265\030\t\"99399.4\"'
+  _globals['_BALANCE'].fields_by_name['available']._serialized_options = b'\222\265\030\027\010\312\234\001\020\003\032\017AvailableAmount\232\265\030\t\"99399.4\"'
   _globals['_BALANCE'].fields_by_name['held']._loaded_options = None
-  _globals['_BALANCE'].fields_by_name['held']._serialized_options = b'\232\265\030\007\"600.6\"'
+  _globals['_BALANCE'].fields_by_name['held']._serialized_options = b'\222\265\030\022\010\313\234\001\020\003\032\nHeldAmount\232\265\030\007\"600.6\"'
   _globals['_POSITION'].fields_by_name['symbol']._loaded_options = None
   _globals['_POSITION'].fields_by_name['symbol']._serialized_options = b'\222\265\030\002\0107'
   _globals['_POSITION'].fields_by_name['quantity']._loaded_options = None
-  _globals['_POSITION'].fields_by_name['quantity']._serialized_options = b'\232\265\030\005\"0.5\"'
+  _globals['_POSITION'].fields_by_name['quantity']._serialized_options = b'\222\265\030)\010\300\005\020\t \276\005*\037\010\277\005\022\003TOT\032\025TOTAL_TRANSACTION_QTY\232\265\030\005\"0.5\"'
   _globals['_POSITION'].fields_by_name['average_entry_price']._loaded_options = None
-  _globals['_POSITION'].fields_by_name['average_entry_price']._serialized_options = b'\232\265\030\007\"59800\"'
+  _globals['_POSITION'].fields_by_name['average_entry_price']._serialized_options = b'\222\265\030\031\010\314\234\001\020\001\032\021AverageEntryPrice\232\265\030\007\"59800\"'
   _globals['_POSITION'].fields_by_name['realized_pnl']._loaded_options = None
-  _globals['_POSITION'].fields_by_name['realized_pnl']._serialized_options = b'\232\265\030\006\"12.5\"'
+  _globals['_POSITION'].fields_by_name['realized_pnl']._serialized_options = b'\222\265\030\023\010\315\234\001\020\003\032\013RealizedPnl\232\265\030\006\"12.5\"'
   _globals['_POSITION'].fields_by_name['unrealized_pnl']._loaded_options = None
-  _globals['_POSITION'].fields_by_name['unrealized_pnl']._serialized_options = b'\232\265\030\006\"-3.1\"'
+  _globals['_POSITION'].fields_by_name['unrealized_pnl']._serialized_options = b'\222\265\030\025\010\316\234\001\020\003\032\rUnrealizedPnl\232\265\030\006\"-3.1\"'
   _globals['_POSITION'].fields_by_name['fees']._loaded_options = None
-  _globals['_POSITION'].fields_by_name['fees']._serialized_options = b'\232\265\030\006\"29.9\"'
+  _globals['_POSITION'].fields_by_name['fees']._serialized_options = b'\222\265\030\024\010\317\234\001\020\003\032\014PositionFees\232\265\030\006\"29.9\"'
   _globals['_LEDGERENTRY'].fields_by_name['ledger_sequence']._loaded_options = None
   _globals['_LEDGERENTRY'].fields_by_name['ledger_sequence']._serialized_options = b'\232\265\030\003\"7\"'
   _globals['_LEDGERENTRY'].fields_by_name['type']._loaded_options = None
@@ -73,18 +73,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LEDGERENTRY'].fields_by_name['changes']._serialized_options = b'\232\265\030o[{\"asset\": \"BTC\", \"amount\": \"0.01\", \"total\": \"0.51\"}, {\"asset\": \"USD\", \"amount\": \"-600.6\", \"total\": \"99399.4\"}]'
   _globals['_LEDGERENTRY'].fields_by_name['fee']._loaded_options = None
   _globals['_LEDGERENTRY'].fields_by_name['fee']._serialized_options = b'\232\265\030\005\"0.6\"'
-  _globals['_LEDGERENTRYTYPE']._serialized_start=1260
-  _globals['_LEDGERENTRYTYPE']._serialized_end=1406
+  _globals['_LEDGERENTRYTYPE']._serialized_start=1478
+  _globals['_LEDGERENTRYTYPE']._serialized_end=1624
   _globals['_ACCOUNT']._serialized_start=106
   _globals['_ACCOUNT']._serialized_end=336
   _globals['_BALANCE']._serialized_start=339
-  _globals['_BALANCE']._serialized_end=470
-  _globals['_POSITION']._serialized_start=473
-  _globals['_POSITION']._serialized_end=674
-  _globals['_LEDGERCHANGE']._serialized_start=676
-  _globals['_LEDGERCHANGE']._serialized_end=736
-  _globals['_LEDGERENTRY']._serialized_start=739
-  _globals['_LEDGERENTRY']._serialized_end=1198
-  _globals['_LEDGERBATCH']._serialized_start=1200
-  _globals['_LEDGERBATCH']._serialized_end=1257
+  _globals['_BALANCE']._serialized_end=542
+  _globals['_POSITION']._serialized_start=545
+  _globals['_POSITION']._serialized_end=892
+  _globals['_LEDGERCHANGE']._serialized_start=894
+  _globals['_LEDGERCHANGE']._serialized_end=954
+  _globals['_LEDGERENTRY']._serialized_start=957
+  _globals['_LEDGERENTRY']._serialized_end=1416
+  _globals['_LEDGERBATCH']._serialized_start=1418
+  _globals['_LEDGERBATCH']._serialized_end=1475
 # @@protoc_insertion_point(module_scope)

@@ -107,11 +107,11 @@ class Balance(_message.Message):
     asset: _builtins.str
     """Asset, e.g. `BTC`. Currency(15)."""
     total: _builtins.str
-    """All of it, decimal."""
+    """All of it, decimal; user-defined tag 20041."""
     available: _builtins.str
-    """What orders and withdrawals can use, decimal."""
+    """What orders and withdrawals can use, decimal; user-defined tag 20042."""
     held: _builtins.str
-    """What open orders hold, decimal."""
+    """What open orders hold, decimal; user-defined tag 20043."""
     def __init__(
         self,
         *,
@@ -143,15 +143,17 @@ class Position(_message.Message):
     symbol: _builtins.str
     """Instrument. Symbol(55)."""
     quantity: _builtins.str
-    """Bought minus sold, decimal with a sign."""
+    """Bought minus sold, decimal with a sign. LongQty(704) or ShortQty(705)."""
     average_entry_price: _builtins.str
-    """Average price of what is open, fees not included; 0 when flat."""
+    """Average price of what is open, fees not included; 0 when flat. User-defined tag 20044."""
     realized_pnl: _builtins.str
-    """Profit of what was closed, in units of quote, fees not included, decimal with a sign."""
+    """Profit of what was closed, in units of quote, fees not included, decimal with a sign; user-defined tag 20045."""
     unrealized_pnl: _builtins.str
-    """Profit of what is open at the price of the last trade, in units of quote, decimal with a sign."""
+    """Profit of what is open at the price of the last trade, in units of quote, decimal with a sign; user-defined tag
+    20046.
+    """
     fees: _builtins.str
-    """Fees paid in this instrument, in units of quote."""
+    """Fees paid in this instrument, in units of quote; user-defined tag 20047."""
     def __init__(
         self,
         *,

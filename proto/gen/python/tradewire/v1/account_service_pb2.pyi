@@ -108,14 +108,14 @@ class ListBalancesResponse(_message.Message):
     AS_OF_LEDGER_SEQUENCE_FIELD_NUMBER: _builtins.int
     JOURNAL_ID_FIELD_NUMBER: _builtins.int
     as_of_sequence: _builtins.int
-    """The account's execution sequence up to which the answer is true."""
+    """The account's execution sequence up to which the answer is true; user-defined tag 20013."""
     as_of_ledger_sequence: _builtins.int
     """The account's ledger sequence up to which the answer is true."""
     journal_id: _builtins.str
     """Identity of the journal."""
     @_builtins.property
     def balances(self) -> _containers.RepeatedCompositeFieldContainer[_account_pb2.Balance]:
-        """By asset."""
+        """By asset. User-defined tag 20040."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class ListPositionsResponse(_message.Message):
     AS_OF_SEQUENCE_FIELD_NUMBER: _builtins.int
     JOURNAL_ID_FIELD_NUMBER: _builtins.int
     as_of_sequence: _builtins.int
-    """The account's execution sequence up to which the answer is true."""
+    """The account's execution sequence up to which the answer is true; user-defined tag 20013."""
     journal_id: _builtins.str
     """Identity of the journal."""
     @_builtins.property

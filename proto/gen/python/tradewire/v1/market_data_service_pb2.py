@@ -30,7 +30,7 @@ from tradewire.v1 import options_pb2 as tradewire_dot_v1_dot_options__pb2
 from tradewire.v1 import stream_pb2 as tradewire_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&tradewire/v1/market_data_service.proto\x12\x0ctradewire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tradewire/v1/market.proto\x1a\x1atradewire/v1/options.proto\x1a\x19tradewire/v1/stream.proto\"U\n\x16ListInstrumentsRequest\x12\x1d\n\tpage_size\x18\x14 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x15 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"a\n\x17ListInstrumentsResponse\x12-\n\x0binstruments\x18\x01 \x03(\x0b\x32\x18.tradewire.v1.Instrument\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"T\n\x14GetInstrumentRequest\x12<\n\x06symbol\x18\x01 \x01(\tB,\xbaH#r!2\x1f^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\x92\xb5\x18\x02\x08\x37\"E\n\x15GetInstrumentResponse\x12,\n\ninstrument\x18\x01 \x01(\x0b\x32\x18.tradewire.v1.Instrument\"{\n\x13GetOrderBookRequest\x12<\n\x06symbol\x18\x01 \x01(\tB,\xbaH#r!2\x1f^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\x92\xb5\x18\x02\x08\x37\x12&\n\x05\x64\x65pth\x18\x02 \x01(\x05\x42\x17\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x92\xb5\x18\x03\x08\x88\x02\x9a\xb5\x18\x02\x31\x30\"=\n\x14GetOrderBookResponse\x12%\n\x04\x62ook\x18\x01 \x01(\x0b\x32\x17.tradewire.v1.OrderBook\"\xa9\x01\n\x11ListTradesRequest\x12<\n\x06symbol\x18\x01 \x01(\tB,\xbaH#r!2\x1f^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\x92\xb5\x18\x02\x08\x37\x12$\n\x0e\x61\x66ter_trade_id\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x42\x11\n\x0f_after_trade_id\"9\n\x12ListTradesResponse\x12#\n\x06trades\x18\x01 \x03(\x0b\x32\x13.tradewire.v1.Trade\"P\n\x10GetTickerRequest\x12<\n\x06symbol\x18\x01 \x01(\tB,\xbaH#r!2\x1f^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\x92\xb5\x18\x02\x08\x37\"9\n\x11GetTickerResponse\x12$\n\x06ticker\x18\x01 \x01(\x0b\x32\x14.tradewire.v1.Ticker\"\xa3\x02\n\x12ListCandlesRequest\x12<\n\x06symbol\x18\x01 \x01(\tB,\xbaH#r!2\x1f^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\x92\xb5\x18\x02\x08\x37\x12R\n\x08interval\x18\x02 \x01(\x0e\x32\x1c.tradewire.v1.CandleIntervalB\"\xbaH\x07\x82\x01\x04\x10\x01 \x00\x9a\xb5\x18\x14\"CANDLE_INTERVAL_1M\"\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\tpage_size\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\"<\n\x13ListCandlesResponse\x12%\n\x07\x63\x61ndles\x18\x01 \x03(\x0b\x32\x14.tradewire.v1.Candle\"\xbc\x01\n\x17StreamMarketDataRequest\x12Q\n\x07symbols\x18\x01 \x03(\tB@\xbaH.\x92\x01+\x08\x01\x10\x64\x18\x01\"#r!2\x1f^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\x9a\xb5\x18\x0b[\"BTC-USD\"]\x12 \n\x05\x64\x65pth\x18\x02 \x01(\x05\x42\x11\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x92\xb5\x18\x03\x08\x88\x02\x12\x14\n\x0cwithout_book\x18\x03 \x01(\x08\x12\x16\n\x0ewithout_trades\x18\x04 \x01(\x08\"]\n\x0fMarketDataBatch\x12%\n\x04\x62ook\x18\x01 \x01(\x0b\x32\x17.tradewire.v1.OrderBook\x12#\n\x06trades\x18\x02 \x03(\x0b\x32\x13.tradewire.v1.Trade\"\xde\x01\n\x18StreamMarketDataResponse\x12.\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1d.tradewire.v1.MarketDataBatchH\x00\x12+\n\tcaught_up\x18\x03 \x01(\x0b\x32\x16.tradewire.v1.CaughtUpH\x00\x12,\n\theartbeat\x18\x04 \x01(\x0b\x32\x17.tradewire.v1.HeartbeatH\x00\x12(\n\x07\x63losing\x18\x05 \x01(\x0b\x32\x15.tradewire.v1.ClosingH\x00\x42\x07\n\x05\x65ventJ\x04\x08\x02\x10\x03\x32\xa6\n\n\x11MarketDataService\x12\x99\x01\n\x0fListInstruments\x12$.tradewire.v1.ListInstrumentsRequest\x1a%.tradewire.v1.ListInstrumentsResponse\"9\x8a\xb5\x18\x1e\x08\x01\x10\x01\x18\x01*\x10instruments.list2\x01x:\x01y\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/instruments\x12\xb1\x01\n\rGetInstrument\x12\".tradewire.v1.GetInstrumentRequest\x1a#.tradewire.v1.GetInstrumentResponse\"W\x8a\xb5\x18\x33\x08\x01\x10\x01\x18\x01*\x0finstruments.get2\x01\x65:\x01\x66J\x14INSTRUMENT_NOT_FOUND\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/instruments/{symbol}\x12\xb7\x01\n\x0cGetOrderBook\x12!.tradewire.v1.GetOrderBookRequest\x1a\".tradewire.v1.GetOrderBookResponse\"`\x8a\xb5\x18\x37\x08\x01\x10\x02\x18\x01*\x10instruments.book2\x01V:\x01W:\x01YJ\x14INSTRUMENT_NOT_FOUND\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/instruments/{symbol}/book\x12\xc3\x01\n\nListTrades\x12\x1f.tradewire.v1.ListTradesRequest\x1a .tradewire.v1.ListTradesResponse\"r\x8a\xb5\x18G\x08\x01\x10\x02\x18\x01*\x12instruments.tradesJ\x14INSTRUMENT_NOT_FOUNDJ\x15SEQUENCE_OUT_OF_RANGE\x82\xd3\xe4\x93\x02!\x12\x1f/v1/instruments/{symbol}/trades\x12\xa9\x01\n\tGetTicker\x12\x1e.tradewire.v1.GetTickerRequest\x1a\x1f.tradewire.v1.GetTickerResponse\"[\x8a\xb5\x18\x30\x08\x01\x10\x02\x18\x01*\x12instruments.tickerJ\x14INSTRUMENT_NOT_FOUND\x82\xd3\xe4\x93\x02!\x12\x1f/v1/instruments/{symbol}/ticker\x12\xb1\x01\n\x0bListCandles\x12 .tradewire.v1.ListCandlesRequest\x1a!.tradewire.v1.ListCandlesResponse\"]\x8a\xb5\x18\x31\x08\x01\x10\x05\x18\x01*\x13instruments.candlesJ\x14INSTRUMENT_NOT_FOUND\x82\xd3\xe4\x93\x02\"\x12 /v1/instruments/{symbol}/candles\x12\xe0\x01\n\x10StreamMarketData\x12%.tradewire.v1.StreamMarketDataRequest\x1a&.tradewire.v1.StreamMarketDataResponse\"{\x8a\xb5\x18Z\x08\x01\x10\x05\x18\x01*\x11marketData.stream2\x01V:\x01W:\x01X:\x01YJ\x14INSTRUMENT_NOT_FOUNDJ\x0f\x46IELDS_CONFLICTJ\x0cSTREAM_LIMIT\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/marketData:stream0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&tradewire/v1/market_data_service.proto\x12\x0ctradewire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tradewire/v1/market.proto\x1a\x1atradewire/v1/options.proto\x1a\x19tradewire/v1/stream.proto\"U\n\x16ListInstrumentsRequest\x12\x1d\n\tpage_size\x18\x14 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x15 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"l\n\x17ListInstrumentsResponse\x12\x38\n\x0binstruments\x18\x01 \x03(\x0b\x32\x18.tradewire.v1.InstrumentB\t\x92\xb5\x18\x05\x08\x92\x01\x10\x05\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"T\n\x14GetInstrumentRequest\x12<\n\x06symbol\x18\x01 \x01(\tB,\xbaH#r!2\x1f^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\x92\xb5\x18\x02\x08\x37\"M\n\x15GetInstrumentResponse\x12\x34\n\ninstrument\x18\x01 \x01(\x0b\x32\x18.tradewire.v1.InstrumentB\x06\x92\xb5\x18\x02\x10\x07\"{\n\x13GetOrderBookRequest\x12<\n\x06symbol\x18\x01 \x01(\tB,\xbaH#r!2\x1f^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\x92\xb5\x18\x02\x08\x37\x12&\n\x05\x64\x65pth\x18\x02 \x01(\x05\x42\x17\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x92\xb5\x18\x03\x08\x88\x02\x9a\xb5\x18\x02\x31\x30\"E\n\x14GetOrderBookResponse\x12-\n\x04\x62ook\x18\x01 \x01(\x0b\x32\x17.tradewire.v1.OrderBookB\x06\x92\xb5\x18\x02\x10\x07\"\xa9\x01\n\x11ListTradesRequest\x12<\n\x06symbol\x18\x01 \x01(\tB,\xbaH#r!2\x1f^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\x92\xb5\x18\x02\x08\x37\x12$\n\x0e\x61\x66ter_trade_id\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x42\x11\n\x0f_after_trade_id\"9\n\x12ListTradesResponse\x12#\n\x06trades\x18\x01 \x03(\x0b\x32\x13.tradewire.v1.Trade\"P\n\x10GetTickerRequest\x12<\n\x06symbol\x18\x01 \x01(\tB,\xbaH#r!2\x1f^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\x92\xb5\x18\x02\x08\x37\"9\n\x11GetTickerResponse\x12$\n\x06ticker\x18\x01 \x01(\x0b\x32\x14.tradewire.v1.Ticker\"\xa3\x02\n\x12ListCandlesRequest\x12<\n\x06symbol\x18\x01 \x01(\tB,\xbaH#r!2\x1f^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\x92\xb5\x18\x02\x08\x37\x12R\n\x08interval\x18\x02 \x01(\x0e\x32\x1c.tradewire.v1.CandleIntervalB\"\xbaH\x07\x82\x01\x04\x10\x01 \x00\x9a\xb5\x18\x14\"CANDLE_INTERVAL_1M\"\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\tpage_size\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\"<\n\x13ListCandlesResponse\x12%\n\x07\x63\x61ndles\x18\x01 \x03(\x0b\x32\x14.tradewire.v1.Candle\"\xc5\x01\n\x17StreamMarketDataRequest\x12Z\n\x07symbols\x18\x01 \x03(\tBI\xbaH.\x92\x01+\x08\x01\x10\x64\x18\x01\"#r!2\x1f^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\x92\xb5\x18\x05\x08\x37 \x92\x01\x9a\xb5\x18\x0b[\"BTC-USD\"]\x12 \n\x05\x64\x65pth\x18\x02 \x01(\x05\x42\x11\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x92\xb5\x18\x03\x08\x88\x02\x12\x14\n\x0cwithout_book\x18\x03 \x01(\x08\x12\x16\n\x0ewithout_trades\x18\x04 \x01(\x08\"\x7f\n\x0fMarketDataBatch\x12-\n\x04\x62ook\x18\x01 \x01(\x0b\x32\x17.tradewire.v1.OrderBookB\x06\x92\xb5\x18\x02\x10\x07\x12=\n\x06trades\x18\x02 \x03(\x0b\x32\x13.tradewire.v1.TradeB\x18\x92\xb5\x18\x14\x08\x8c\x02\x10\x05*\r\x08\x8d\x02\x12\x01\x32\x1a\x05TRADE\"\xde\x01\n\x18StreamMarketDataResponse\x12.\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1d.tradewire.v1.MarketDataBatchH\x00\x12+\n\tcaught_up\x18\x03 \x01(\x0b\x32\x16.tradewire.v1.CaughtUpH\x00\x12,\n\theartbeat\x18\x04 \x01(\x0b\x32\x17.tradewire.v1.HeartbeatH\x00\x12(\n\x07\x63losing\x18\x05 \x01(\x0b\x32\x15.tradewire.v1.ClosingH\x00\x42\x07\n\x05\x65ventJ\x04\x08\x02\x10\x03\x32\xa6\n\n\x11MarketDataService\x12\x99\x01\n\x0fListInstruments\x12$.tradewire.v1.ListInstrumentsRequest\x1a%.tradewire.v1.ListInstrumentsResponse\"9\x8a\xb5\x18\x1e\x08\x01\x10\x01\x18\x01*\x10instruments.list2\x01x:\x01y\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/instruments\x12\xb1\x01\n\rGetInstrument\x12\".tradewire.v1.GetInstrumentRequest\x1a#.tradewire.v1.GetInstrumentResponse\"W\x8a\xb5\x18\x33\x08\x01\x10\x01\x18\x01*\x0finstruments.get2\x01\x65:\x01\x66J\x14INSTRUMENT_NOT_FOUND\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/instruments/{symbol}\x12\xb7\x01\n\x0cGetOrderBook\x12!.tradewire.v1.GetOrderBookRequest\x1a\".tradewire.v1.GetOrderBookResponse\"`\x8a\xb5\x18\x37\x08\x01\x10\x02\x18\x01*\x10instruments.book2\x01V:\x01W:\x01YJ\x14INSTRUMENT_NOT_FOUND\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/instruments/{symbol}/book\x12\xc3\x01\n\nListTrades\x12\x1f.tradewire.v1.ListTradesRequest\x1a .tradewire.v1.ListTradesResponse\"r\x8a\xb5\x18G\x08\x01\x10\x02\x18\x01*\x12instruments.tradesJ\x14INSTRUMENT_NOT_FOUNDJ\x15SEQUENCE_OUT_OF_RANGE\x82\xd3\xe4\x93\x02!\x12\x1f/v1/instruments/{symbol}/trades\x12\xa9\x01\n\tGetTicker\x12\x1e.tradewire.v1.GetTickerRequest\x1a\x1f.tradewire.v1.GetTickerResponse\"[\x8a\xb5\x18\x30\x08\x01\x10\x02\x18\x01*\x12instruments.tickerJ\x14INSTRUMENT_NOT_FOUND\x82\xd3\xe4\x93\x02!\x12\x1f/v1/instruments/{symbol}/ticker\x12\xb1\x01\n\x0bListCandles\x12 .tradewire.v1.ListCandlesRequest\x1a!.tradewire.v1.ListCandlesResponse\"]\x8a\xb5\x18\x31\x08\x01\x10\x05\x18\x01*\x13instruments.candlesJ\x14INSTRUMENT_NOT_FOUND\x82\xd3\xe4\x93\x02\"\x12 /v1/instruments/{symbol}/candles\x12\xe0\x01\n\x10StreamMarketData\x12%.tradewire.v1.StreamMarketDataRequest\x1a&.tradewire.v1.StreamMarketDataResponse\"{\x8a\xb5\x18Z\x08\x01\x10\x05\x18\x01*\x11marketData.stream2\x01V:\x01W:\x01X:\x01YJ\x14INSTRUMENT_NOT_FOUNDJ\x0f\x46IELDS_CONFLICTJ\x0cSTREAM_LIMIT\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/marketData:stream0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,12 +41,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTINSTRUMENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
   _globals['_LISTINSTRUMENTSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTINSTRUMENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\002'
+  _globals['_LISTINSTRUMENTSRESPONSE'].fields_by_name['instruments']._loaded_options = None
+  _globals['_LISTINSTRUMENTSRESPONSE'].fields_by_name['instruments']._serialized_options = b'\222\265\030\005\010\222\001\020\005'
   _globals['_GETINSTRUMENTREQUEST'].fields_by_name['symbol']._loaded_options = None
   _globals['_GETINSTRUMENTREQUEST'].fields_by_name['symbol']._serialized_options = b'\272H#r!2\037^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\222\265\030\002\0107'
+  _globals['_GETINSTRUMENTRESPONSE'].fields_by_name['instrument']._loaded_options = None
+  _globals['_GETINSTRUMENTRESPONSE'].fields_by_name['instrument']._serialized_options = b'\222\265\030\002\020\007'
   _globals['_GETORDERBOOKREQUEST'].fields_by_name['symbol']._loaded_options = None
   _globals['_GETORDERBOOKREQUEST'].fields_by_name['symbol']._serialized_options = b'\272H#r!2\037^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\222\265\030\002\0107'
   _globals['_GETORDERBOOKREQUEST'].fields_by_name['depth']._loaded_options = None
   _globals['_GETORDERBOOKREQUEST'].fields_by_name['depth']._serialized_options = b'\272H\007\032\005\030\350\007(\000\222\265\030\003\010\210\002\232\265\030\00210'
+  _globals['_GETORDERBOOKRESPONSE'].fields_by_name['book']._loaded_options = None
+  _globals['_GETORDERBOOKRESPONSE'].fields_by_name['book']._serialized_options = b'\222\265\030\002\020\007'
   _globals['_LISTTRADESREQUEST'].fields_by_name['symbol']._loaded_options = None
   _globals['_LISTTRADESREQUEST'].fields_by_name['symbol']._serialized_options = b'\272H#r!2\037^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\222\265\030\002\0107'
   _globals['_LISTTRADESREQUEST'].fields_by_name['after_trade_id']._loaded_options = None
@@ -62,9 +68,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCANDLESREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTCANDLESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
   _globals['_STREAMMARKETDATAREQUEST'].fields_by_name['symbols']._loaded_options = None
-  _globals['_STREAMMARKETDATAREQUEST'].fields_by_name['symbols']._serialized_options = b'\272H.\222\001+\010\001\020d\030\001\"#r!2\037^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\232\265\030\013[\"BTC-USD\"]'
+  _globals['_STREAMMARKETDATAREQUEST'].fields_by_name['symbols']._serialized_options = b'\272H.\222\001+\010\001\020d\030\001\"#r!2\037^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$\222\265\030\005\0107 \222\001\232\265\030\013[\"BTC-USD\"]'
   _globals['_STREAMMARKETDATAREQUEST'].fields_by_name['depth']._loaded_options = None
   _globals['_STREAMMARKETDATAREQUEST'].fields_by_name['depth']._serialized_options = b'\272H\007\032\005\030\350\007(\000\222\265\030\003\010\210\002'
+  _globals['_MARKETDATABATCH'].fields_by_name['book']._loaded_options = None
+  _globals['_MARKETDATABATCH'].fields_by_name['book']._serialized_options = b'\222\265\030\002\020\007'
+  _globals['_MARKETDATABATCH'].fields_by_name['trades']._loaded_options = None
+  _globals['_MARKETDATABATCH'].fields_by_name['trades']._serialized_options = b'\222\265\030\024\010\214\002\020\005*\r\010\215\002\022\0012\032\005TRADE'
   _globals['_MARKETDATASERVICE'].methods_by_name['ListInstruments']._loaded_options = None
   _globals['_MARKETDATASERVICE'].methods_by_name['ListInstruments']._serialized_options = b'\212\265\030\036\010\001\020\001\030\001*\020instruments.list2\001x:\001y\202\323\344\223\002\021\022\017/v1/instruments'
   _globals['_MARKETDATASERVICE'].methods_by_name['GetInstrument']._loaded_options = None
@@ -82,33 +92,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTINSTRUMENTSREQUEST']._serialized_start=230
   _globals['_LISTINSTRUMENTSREQUEST']._serialized_end=315
   _globals['_LISTINSTRUMENTSRESPONSE']._serialized_start=317
-  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_end=414
-  _globals['_GETINSTRUMENTREQUEST']._serialized_start=416
-  _globals['_GETINSTRUMENTREQUEST']._serialized_end=500
-  _globals['_GETINSTRUMENTRESPONSE']._serialized_start=502
-  _globals['_GETINSTRUMENTRESPONSE']._serialized_end=571
-  _globals['_GETORDERBOOKREQUEST']._serialized_start=573
-  _globals['_GETORDERBOOKREQUEST']._serialized_end=696
-  _globals['_GETORDERBOOKRESPONSE']._serialized_start=698
-  _globals['_GETORDERBOOKRESPONSE']._serialized_end=759
-  _globals['_LISTTRADESREQUEST']._serialized_start=762
-  _globals['_LISTTRADESREQUEST']._serialized_end=931
-  _globals['_LISTTRADESRESPONSE']._serialized_start=933
-  _globals['_LISTTRADESRESPONSE']._serialized_end=990
-  _globals['_GETTICKERREQUEST']._serialized_start=992
-  _globals['_GETTICKERREQUEST']._serialized_end=1072
-  _globals['_GETTICKERRESPONSE']._serialized_start=1074
-  _globals['_GETTICKERRESPONSE']._serialized_end=1131
-  _globals['_LISTCANDLESREQUEST']._serialized_start=1134
-  _globals['_LISTCANDLESREQUEST']._serialized_end=1425
-  _globals['_LISTCANDLESRESPONSE']._serialized_start=1427
-  _globals['_LISTCANDLESRESPONSE']._serialized_end=1487
-  _globals['_STREAMMARKETDATAREQUEST']._serialized_start=1490
-  _globals['_STREAMMARKETDATAREQUEST']._serialized_end=1678
-  _globals['_MARKETDATABATCH']._serialized_start=1680
-  _globals['_MARKETDATABATCH']._serialized_end=1773
-  _globals['_STREAMMARKETDATARESPONSE']._serialized_start=1776
-  _globals['_STREAMMARKETDATARESPONSE']._serialized_end=1998
-  _globals['_MARKETDATASERVICE']._serialized_start=2001
-  _globals['_MARKETDATASERVICE']._serialized_end=3319
+  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_end=425
+  _globals['_GETINSTRUMENTREQUEST']._serialized_start=427
+  _globals['_GETINSTRUMENTREQUEST']._serialized_end=511
+  _globals['_GETINSTRUMENTRESPONSE']._serialized_start=513
+  _globals['_GETINSTRUMENTRESPONSE']._serialized_end=590
+  _globals['_GETORDERBOOKREQUEST']._serialized_start=592
+  _globals['_GETORDERBOOKREQUEST']._serialized_end=715
+  _globals['_GETORDERBOOKRESPONSE']._serialized_start=717
+  _globals['_GETORDERBOOKRESPONSE']._serialized_end=786
+  _globals['_LISTTRADESREQUEST']._serialized_start=789
+  _globals['_LISTTRADESREQUEST']._serialized_end=958
+  _globals['_LISTTRADESRESPONSE']._serialized_start=960
+  _globals['_LISTTRADESRESPONSE']._serialized_end=1017
+  _globals['_GETTICKERREQUEST']._serialized_start=1019
+  _globals['_GETTICKERREQUEST']._serialized_end=1099
+  _globals['_GETTICKERRESPONSE']._serialized_start=1101
+  _globals['_GETTICKERRESPONSE']._serialized_end=1158
+  _globals['_LISTCANDLESREQUEST']._serialized_start=1161
+  _globals['_LISTCANDLESREQUEST']._serialized_end=1452
+  _globals['_LISTCANDLESRESPONSE']._serialized_start=1454
+  _globals['_LISTCANDLESRESPONSE']._serialized_end=1514
+  _globals['_STREAMMARKETDATAREQUEST']._serialized_start=1517
+  _globals['_STREAMMARKETDATAREQUEST']._serialized_end=1714
+  _globals['_MARKETDATABATCH']._serialized_start=1716
+  _globals['_MARKETDATABATCH']._serialized_end=1843
+  _globals['_STREAMMARKETDATARESPONSE']._serialized_start=1846
+  _globals['_STREAMMARKETDATARESPONSE']._serialized_end=2068
+  _globals['_MARKETDATASERVICE']._serialized_start=2071
+  _globals['_MARKETDATASERVICE']._serialized_end=3389
 # @@protoc_insertion_point(module_scope)

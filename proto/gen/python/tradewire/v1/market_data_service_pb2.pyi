@@ -59,7 +59,7 @@ class ListInstrumentsResponse(_message.Message):
     """Token of the next page, empty on the last."""
     @_builtins.property
     def instruments(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.Instrument]:
-        """By symbol."""
+        """By symbol. NoRelatedSym(146)."""
 
     def __init__(
         self,
@@ -357,7 +357,7 @@ class StreamMarketDataRequest(_message.Message):
     """Leave the trades out."""
     @_builtins.property
     def symbols(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Instruments, 1 to 100."""
+        """Instruments, 1 to 100. NoRelatedSym(146) of Symbol(55)."""
 
     def __init__(
         self,

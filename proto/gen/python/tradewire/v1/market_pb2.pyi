@@ -114,25 +114,29 @@ class Instrument(_message.Message):
     symbol: _builtins.str
     """Name, e.g. `BTC-USD`. Symbol(55)."""
     base_asset: _builtins.str
-    """Asset that is bought and sold."""
+    """Asset that is bought and sold, user-defined tag 20030."""
     quote_asset: _builtins.str
     """Asset in which prices and fees are expressed. Currency(15)."""
     tick_size: _builtins.str
-    """Step of prices, decimal."""
+    """Step of prices, decimal; user-defined tag 20031."""
     lot_size: _builtins.str
-    """Step of quantities, decimal."""
+    """Step of quantities, decimal; user-defined tag 20032."""
     minimum_quantity: _builtins.str
-    """Smallest quantity of an order, decimal. MinTradeVol(562)."""
+    """Smallest quantity of an order, decimal; user-defined tag 20033."""
     maximum_quantity: _builtins.str
-    """Greatest quantity of an order, decimal."""
+    """Greatest quantity of an order, decimal; user-defined tag 20034."""
     minimum_notional: _builtins.str
-    """Smallest price times quantity of a limit order, decimal."""
+    """Smallest price times quantity of a limit order, decimal; user-defined tag 20035."""
     maximum_notional: _builtins.str
-    """Greatest price times quantity of an order, decimal."""
+    """Greatest price times quantity of an order, decimal; user-defined tag 20036."""
     price_band_percent: _builtins.str
-    """Greatest distance of a limit price from the last trade, in percent, decimal; 0 means no band."""
+    """Greatest distance of a limit price from the last trade, in percent, decimal; 0 means no band. User-defined tag
+    20037.
+    """
     market_protection_percent: _builtins.str
-    """Greatest distance of a market order's price from the best opposite price, in percent, decimal."""
+    """Greatest distance of a market order's price from the best opposite price, in percent, decimal; user-defined tag
+    20038.
+    """
     status: Global___InstrumentStatus.ValueType
     """What the instrument accepts. SecurityTradingStatus(326)."""
     def __init__(
@@ -209,15 +213,15 @@ class OrderBook(_message.Message):
     symbol: _builtins.str
     """Instrument. Symbol(55)."""
     epoch: _builtins.int
-    """Life of the venue's process; sequences continue only within one epoch."""
+    """Life of the venue's process; sequences continue only within one epoch. User-defined tag 20021."""
     sequence: _builtins.int
-    """Ascending number of this state of the book."""
+    """Ascending number of this state of the book; user-defined tag 20022."""
     previous_sequence: _builtins.int
-    """The sequence that this update continues; 0 in a snapshot."""
+    """The sequence that this update continues; 0 in a snapshot. User-defined tag 20023."""
     snapshot: _builtins.bool
     """True when the levels are the whole view, false when they are changes."""
     checksum: _builtins.int
-    """CRC32 over the top ten levels."""
+    """CRC32 over the top ten levels; user-defined tag 20024."""
     @_builtins.property
     def bids(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriceLevel]:
         """Bids, best first; in an update the changed ones."""
@@ -259,7 +263,7 @@ class Trade(_message.Message):
     TAKER_SIDE_FIELD_NUMBER: _builtins.int
     TIME_FIELD_NUMBER: _builtins.int
     trade_id: _builtins.int
-    """Number within the instrument: 1, 2, 3, ... without a gap."""
+    """Number within the instrument: 1, 2, 3, ... without a gap. User-defined tag 20004."""
     symbol: _builtins.str
     """Instrument. Symbol(55)."""
     price: _builtins.str
@@ -267,10 +271,10 @@ class Trade(_message.Message):
     quantity: _builtins.str
     """Quantity, decimal. MDEntrySize(271)."""
     taker_side: _order_pb2.Side.ValueType
-    """Side of the taker."""
+    """Side of the taker, user-defined tag 20020."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
-        """Engine time."""
+        """Engine time. MDEntryDate(272) and MDEntryTime(273)."""
 
     def __init__(
         self,

@@ -26,27 +26,29 @@ from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor
 from google.rpc import code_pb2 as google_dot_rpc_dot_code__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atradewire/v1/options.proto\x12\x0ctradewire.v1\x1a google/protobuf/descriptor.proto\x1a\x15google/rpc/code.proto\":\n\x0b\x44\x65precation\x12\r\n\x05since\x18\x01 \x01(\t\x12\x0e\n\x06sunset\x18\x02 \x01(\t\x12\x0c\n\x04link\x18\x03 \x01(\t\"\xf5\x01\n\nMethodRule\x12\"\n\x05scope\x18\x01 \x01(\x0e\x32\x13.tradewire.v1.Scope\x12\x13\n\x06weight\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x12\n\nidempotent\x18\x03 \x01(\x08\x12\x14\n\x0creduces_risk\x18\x04 \x01(\x08\x12\x10\n\x08json_rpc\x18\x05 \x01(\t\x12\x13\n\x0b\x66ix_request\x18\x06 \x01(\t\x12\x11\n\tfix_reply\x18\x07 \x03(\t\x12.\n\x0b\x64\x65precation\x18\x08 \x01(\x0b\x32\x19.tradewire.v1.Deprecation\x12\x0f\n\x07reasons\x18\t \x03(\tB\t\n\x07_weight\";\n\x07\x46ixRule\x12\x0b\n\x03tag\x18\x01 \x01(\x05\x12#\n\x04\x66orm\x18\x02 \x01(\x0e\x32\x15.tradewire.v1.FixForm\"\x1d\n\x0c\x46ixValueRule\x12\r\n\x05value\x18\x01 \x01(\t\"\xd7\x02\n\nReasonRule\x12&\n\x07outcome\x18\x01 \x01(\x0e\x32\x15.tradewire.v1.Outcome\x12\x1e\n\x04\x63ode\x18\x02 \x01(\x0e\x32\x10.google.rpc.Code\x12 \n\x13order_reject_reason\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12!\n\x14\x63\x61ncel_reject_reason\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12#\n\x16\x62usiness_reject_reason\x18\x05 \x01(\x05H\x02\x88\x01\x01\x12\x11\n\tretryable\x18\x06 \x01(\x08\x12\x0e\n\x06\x61\x64vice\x18\x07 \x01(\t\x12\x18\n\x0bhttp_status\x18\x08 \x01(\x05H\x03\x88\x01\x01\x42\x16\n\x14_order_reject_reasonB\x17\n\x15_cancel_reject_reasonB\x19\n\x17_business_reject_reasonB\x0e\n\x0c_http_status*\x87\x01\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSCOPE_PUBLIC\x10\x01\x12\x0e\n\nSCOPE_READ\x10\x02\x12\x0f\n\x0bSCOPE_TRADE\x10\x03\x12\x12\n\x0eSCOPE_TRANSFER\x10\x04\x12\x0f\n\x0bSCOPE_QUOTE\x10\x05\x12\x0f\n\x0bSCOPE_ADMIN\x10\x06*\xa7\x01\n\x07\x46ixForm\x12\x18\n\x14\x46IX_FORM_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x46IX_FORM_PRICE\x10\x01\x12\x15\n\x11\x46IX_FORM_QUANTITY\x10\x02\x12\x13\n\x0f\x46IX_FORM_AMOUNT\x10\x03\x12\x18\n\x14\x46IX_FORM_MULTI_VALUE\x10\x04\x12\x12\n\x0e\x46IX_FORM_GROUP\x10\x05\x12\x14\n\x10\x46IX_FORM_BOOLEAN\x10\x06*\x96\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_REFUSED\x10\x01\x12\x14\n\x10OUTCOME_REJECTED\x10\x02\x12\x17\n\x13OUTCOME_ORDER_EVENT\x10\x03\x12\x19\n\x15OUTCOME_STREAM_CLOSED\x10\x04\x12\x13\n\x0fOUTCOME_UNKNOWN\x10\x05:J\n\x06method\x12\x1e.google.protobuf.MethodOptions\x18\xd1\x86\x03 \x01(\x0b\x32\x18.tradewire.v1.MethodRule:C\n\x03\x66ix\x12\x1d.google.protobuf.FieldOptions\x18\xd2\x86\x03 \x01(\x0b\x32\x15.tradewire.v1.FixRule:0\n\x07\x65xample\x12\x1d.google.protobuf.FieldOptions\x18\xd3\x86\x03 \x01(\t:R\n\tfix_value\x12!.google.protobuf.EnumValueOptions\x18\xd4\x86\x03 \x01(\x0b\x32\x1a.tradewire.v1.FixValueRule:M\n\x06reason\x12!.google.protobuf.EnumValueOptions\x18\xd5\x86\x03 \x01(\x0b\x32\x18.tradewire.v1.ReasonRuleb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atradewire/v1/options.proto\x12\x0ctradewire.v1\x1a google/protobuf/descriptor.proto\x1a\x15google/rpc/code.proto\":\n\x0b\x44\x65precation\x12\r\n\x05since\x18\x01 \x01(\t\x12\x0e\n\x06sunset\x18\x02 \x01(\t\x12\x0c\n\x04link\x18\x03 \x01(\t\"\xf5\x01\n\nMethodRule\x12\"\n\x05scope\x18\x01 \x01(\x0e\x32\x13.tradewire.v1.Scope\x12\x13\n\x06weight\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x12\n\nidempotent\x18\x03 \x01(\x08\x12\x14\n\x0creduces_risk\x18\x04 \x01(\x08\x12\x10\n\x08json_rpc\x18\x05 \x01(\t\x12\x13\n\x0b\x66ix_request\x18\x06 \x01(\t\x12\x11\n\tfix_reply\x18\x07 \x03(\t\x12.\n\x0b\x64\x65precation\x18\x08 \x01(\x0b\x32\x19.tradewire.v1.Deprecation\x12\x0f\n\x07reasons\x18\t \x03(\tB\t\n\x07_weight\"\x86\x01\n\x07\x46ixRule\x12\x0b\n\x03tag\x18\x01 \x01(\x05\x12#\n\x04\x66orm\x18\x02 \x01(\x0e\x32\x15.tradewire.v1.FixForm\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05group\x18\x04 \x01(\x05\x12,\n\tconstants\x18\x05 \x03(\x0b\x32\x19.tradewire.v1.FixConstant\"7\n\x0b\x46ixConstant\x12\x0b\n\x03tag\x18\x01 \x01(\x05\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"\x1d\n\x0c\x46ixValueRule\x12\r\n\x05value\x18\x01 \x01(\t\"\x8f\x03\n\nReasonRule\x12&\n\x07outcome\x18\x01 \x01(\x0e\x32\x15.tradewire.v1.Outcome\x12\x1e\n\x04\x63ode\x18\x02 \x01(\x0e\x32\x10.google.rpc.Code\x12 \n\x13order_reject_reason\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12!\n\x14\x63\x61ncel_reject_reason\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12#\n\x16\x62usiness_reject_reason\x18\x05 \x01(\x05H\x02\x88\x01\x01\x12\x11\n\tretryable\x18\x06 \x01(\x08\x12\x0e\n\x06\x61\x64vice\x18\x07 \x01(\t\x12\x18\n\x0bhttp_status\x18\x08 \x01(\x05H\x03\x88\x01\x01\x12\x1f\n\x12restatement_reason\x18\t \x01(\x05H\x04\x88\x01\x01\x42\x16\n\x14_order_reject_reasonB\x17\n\x15_cancel_reject_reasonB\x19\n\x17_business_reject_reasonB\x0e\n\x0c_http_statusB\x15\n\x13_restatement_reason*\x87\x01\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSCOPE_PUBLIC\x10\x01\x12\x0e\n\nSCOPE_READ\x10\x02\x12\x0f\n\x0bSCOPE_TRADE\x10\x03\x12\x12\n\x0eSCOPE_TRANSFER\x10\x04\x12\x0f\n\x0bSCOPE_QUOTE\x10\x05\x12\x0f\n\x0bSCOPE_ADMIN\x10\x06*\xf4\x01\n\x07\x46ixForm\x12\x18\n\x14\x46IX_FORM_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x46IX_FORM_PRICE\x10\x01\x12\x15\n\x11\x46IX_FORM_QUANTITY\x10\x02\x12\x13\n\x0f\x46IX_FORM_AMOUNT\x10\x03\x12\x18\n\x14\x46IX_FORM_MULTI_VALUE\x10\x04\x12\x12\n\x0e\x46IX_FORM_GROUP\x10\x05\x12\x14\n\x10\x46IX_FORM_BOOLEAN\x10\x06\x12\x16\n\x12\x46IX_FORM_COMPONENT\x10\x07\x12\x1a\n\x16\x46IX_FORM_DATE_AND_TIME\x10\x08\x12\x17\n\x13\x46IX_FORM_LONG_SHORT\x10\t*\x96\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_REFUSED\x10\x01\x12\x14\n\x10OUTCOME_REJECTED\x10\x02\x12\x17\n\x13OUTCOME_ORDER_EVENT\x10\x03\x12\x19\n\x15OUTCOME_STREAM_CLOSED\x10\x04\x12\x13\n\x0fOUTCOME_UNKNOWN\x10\x05:J\n\x06method\x12\x1e.google.protobuf.MethodOptions\x18\xd1\x86\x03 \x01(\x0b\x32\x18.tradewire.v1.MethodRule:C\n\x03\x66ix\x12\x1d.google.protobuf.FieldOptions\x18\xd2\x86\x03 \x01(\x0b\x32\x15.tradewire.v1.FixRule:0\n\x07\x65xample\x12\x1d.google.protobuf.FieldOptions\x18\xd3\x86\x03 \x01(\t:R\n\tfix_value\x12!.google.protobuf.EnumValueOptions\x18\xd4\x86\x03 \x01(\x0b\x32\x1a.tradewire.v1.FixValueRule:M\n\x06reason\x12!.google.protobuf.EnumValueOptions\x18\xd5\x86\x03 \x01(\x0b\x32\x18.tradewire.v1.ReasonRuleb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tradewire.v1.options_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SCOPE']._serialized_start=848
-  _globals['_SCOPE']._serialized_end=983
-  _globals['_FIXFORM']._serialized_start=986
-  _globals['_FIXFORM']._serialized_end=1153
-  _globals['_OUTCOME']._serialized_start=1156
-  _globals['_OUTCOME']._serialized_end=1306
+  _globals['_SCOPE']._serialized_start=1037
+  _globals['_SCOPE']._serialized_end=1172
+  _globals['_FIXFORM']._serialized_start=1175
+  _globals['_FIXFORM']._serialized_end=1419
+  _globals['_OUTCOME']._serialized_start=1422
+  _globals['_OUTCOME']._serialized_end=1572
   _globals['_DEPRECATION']._serialized_start=101
   _globals['_DEPRECATION']._serialized_end=159
   _globals['_METHODRULE']._serialized_start=162
   _globals['_METHODRULE']._serialized_end=407
-  _globals['_FIXRULE']._serialized_start=409
-  _globals['_FIXRULE']._serialized_end=468
-  _globals['_FIXVALUERULE']._serialized_start=470
-  _globals['_FIXVALUERULE']._serialized_end=499
-  _globals['_REASONRULE']._serialized_start=502
-  _globals['_REASONRULE']._serialized_end=845
+  _globals['_FIXRULE']._serialized_start=410
+  _globals['_FIXRULE']._serialized_end=544
+  _globals['_FIXCONSTANT']._serialized_start=546
+  _globals['_FIXCONSTANT']._serialized_end=601
+  _globals['_FIXVALUERULE']._serialized_start=603
+  _globals['_FIXVALUERULE']._serialized_end=632
+  _globals['_REASONRULE']._serialized_start=635
+  _globals['_REASONRULE']._serialized_end=1034
 # @@protoc_insertion_point(module_scope)

@@ -85,6 +85,15 @@ class _FixFormEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FixForm.Value
     """A repeating group; the tag is that of the count, e.g. NoMDEntries(268)."""
     FIX_FORM_BOOLEAN: _FixForm.ValueType  # 6
     """A boolean written as Y or N."""
+    FIX_FORM_COMPONENT: _FixForm.ValueType  # 7
+    """The fields of a message stand in the place of this one, which has no tag of its own."""
+    FIX_FORM_DATE_AND_TIME: _FixForm.ValueType  # 8
+    """A time as two fields: the day in the tag (FIX type UTCDATEONLY), the time of day in the next one (UTCTIMEONLY)."""
+    FIX_FORM_LONG_SHORT: _FixForm.ValueType  # 9
+    """A decimal quantity with a sign as one of two fields: above zero or zero in the tag, below zero, without the
+    sign, in
+    the next one, e.g. LongQty(704) and ShortQty(705).
+    """
 
 class FixForm(_FixForm, metaclass=_FixFormEnumTypeWrapper):
     """FixForm says how a field is written in FIX when its protobuf type does not decide it."""
@@ -103,6 +112,15 @@ FIX_FORM_GROUP: FixForm.ValueType  # 5
 """A repeating group; the tag is that of the count, e.g. NoMDEntries(268)."""
 FIX_FORM_BOOLEAN: FixForm.ValueType  # 6
 """A boolean written as Y or N."""
+FIX_FORM_COMPONENT: FixForm.ValueType  # 7
+"""The fields of a message stand in the place of this one, which has no tag of its own."""
+FIX_FORM_DATE_AND_TIME: FixForm.ValueType  # 8
+"""A time as two fields: the day in the tag (FIX type UTCDATEONLY), the time of day in the next one (UTCTIMEONLY)."""
+FIX_FORM_LONG_SHORT: FixForm.ValueType  # 9
+"""A decimal quantity with a sign as one of two fields: above zero or zero in the tag, below zero, without the
+sign, in
+the next one, e.g. LongQty(704) and ShortQty(705).
+"""
 Global___FixForm: _TypeAlias = FixForm  # noqa: Y015
 
 class _Outcome:
@@ -241,23 +259,67 @@ class FixRule(_message.Message):
 
     TAG_FIELD_NUMBER: _builtins.int
     FORM_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    CONSTANTS_FIELD_NUMBER: _builtins.int
     tag: _builtins.int
     """Tag number. Tags from 20000 are user-defined and listed in the rules of engagement."""
     form: Global___FixForm.ValueType
     """How the value is written."""
+    name: _builtins.str
+    """Name of a user-defined tag, e.g. `AccountSequence`; those of the others are given by FIX."""
+    group: _builtins.int
+    """Of a field that stands in a repeating group with a single entry: the tag of the count, e.g. NoMiscFees(136)."""
+    @_builtins.property
+    def constants(self) -> _containers.RepeatedCompositeFieldContainer[Global___FixConstant]:
+        """What each entry of the group, of this form or of the `group`, says beside the field, e.g. MDEntryType(269) = 0."""
+
     def __init__(
         self,
         *,
         tag: _builtins.int = ...,
         form: Global___FixForm.ValueType = ...,
+        name: _builtins.str = ...,
+        group: _builtins.int = ...,
+        constants: _abc.Iterable[Global___FixConstant] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["form", b"form", "tag", b"tag"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["constants", b"constants", "form", b"form", "group", b"group", "name", b"name", "tag", b"tag"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FixRule: _TypeAlias = FixRule  # noqa: Y015
+
+@_typing.final
+class FixConstant(_message.Message):
+    """FixConstant is a FIX field that always has the same value where it stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAG_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    tag: _builtins.int
+    """Tag number."""
+    value: _builtins.str
+    """The value on the wire."""
+    name: _builtins.str
+    """What it means, e.g. `BID`."""
+    def __init__(
+        self,
+        *,
+        tag: _builtins.int = ...,
+        value: _builtins.str = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "tag", b"tag", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FixConstant: _TypeAlias = FixConstant  # noqa: Y015
 
 @_typing.final
 class FixValueRule(_message.Message):
@@ -295,6 +357,7 @@ class ReasonRule(_message.Message):
     RETRYABLE_FIELD_NUMBER: _builtins.int
     ADVICE_FIELD_NUMBER: _builtins.int
     HTTP_STATUS_FIELD_NUMBER: _builtins.int
+    RESTATEMENT_REASON_FIELD_NUMBER: _builtins.int
     outcome: Global___Outcome.ValueType
     """What the reason is about."""
     code: _code_pb2.Code.ValueType
@@ -311,6 +374,8 @@ class ReasonRule(_message.Message):
     """What the caller should do next, one sentence."""
     http_status: _builtins.int
     """HTTP status when it is not the one that google.rpc.Code maps `code` to; of reasons that only the REST edge gives."""
+    restatement_reason: _builtins.int
+    """ExecRestatementReason(378) on FIX of an execution that nobody asked for."""
     def __init__(
         self,
         *,
@@ -322,10 +387,11 @@ class ReasonRule(_message.Message):
         retryable: _builtins.bool = ...,
         advice: _builtins.str = ...,
         http_status: _builtins.int | None = ...,
+        restatement_reason: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_business_reject_reason", b"_business_reject_reason", "_cancel_reject_reason", b"_cancel_reject_reason", "_http_status", b"_http_status", "_order_reject_reason", b"_order_reject_reason", "business_reject_reason", b"business_reject_reason", "cancel_reject_reason", b"cancel_reject_reason", "http_status", b"http_status", "order_reject_reason", b"order_reject_reason"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_business_reject_reason", b"_business_reject_reason", "_cancel_reject_reason", b"_cancel_reject_reason", "_http_status", b"_http_status", "_order_reject_reason", b"_order_reject_reason", "_restatement_reason", b"_restatement_reason", "business_reject_reason", b"business_reject_reason", "cancel_reject_reason", b"cancel_reject_reason", "http_status", b"http_status", "order_reject_reason", b"order_reject_reason", "restatement_reason", b"restatement_reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_business_reject_reason", b"_business_reject_reason", "_cancel_reject_reason", b"_cancel_reject_reason", "_http_status", b"_http_status", "_order_reject_reason", b"_order_reject_reason", "advice", b"advice", "business_reject_reason", b"business_reject_reason", "cancel_reject_reason", b"cancel_reject_reason", "code", b"code", "http_status", b"http_status", "order_reject_reason", b"order_reject_reason", "outcome", b"outcome", "retryable", b"retryable"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_business_reject_reason", b"_business_reject_reason", "_cancel_reject_reason", b"_cancel_reject_reason", "_http_status", b"_http_status", "_order_reject_reason", b"_order_reject_reason", "_restatement_reason", b"_restatement_reason", "advice", b"advice", "business_reject_reason", b"business_reject_reason", "cancel_reject_reason", b"cancel_reject_reason", "code", b"code", "http_status", b"http_status", "order_reject_reason", b"order_reject_reason", "outcome", b"outcome", "restatement_reason", b"restatement_reason", "retryable", b"retryable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__business_reject_reason: _TypeAlias = _typing.Literal["business_reject_reason"]  # noqa: Y015
     _WhichOneofArgType__business_reject_reason: _TypeAlias = _typing.Literal["_business_reject_reason", b"_business_reject_reason"]  # noqa: Y015
@@ -335,6 +401,8 @@ class ReasonRule(_message.Message):
     _WhichOneofArgType__http_status: _TypeAlias = _typing.Literal["_http_status", b"_http_status"]  # noqa: Y015
     _WhichOneofReturnType__order_reject_reason: _TypeAlias = _typing.Literal["order_reject_reason"]  # noqa: Y015
     _WhichOneofArgType__order_reject_reason: _TypeAlias = _typing.Literal["_order_reject_reason", b"_order_reject_reason"]  # noqa: Y015
+    _WhichOneofReturnType__restatement_reason: _TypeAlias = _typing.Literal["restatement_reason"]  # noqa: Y015
+    _WhichOneofArgType__restatement_reason: _TypeAlias = _typing.Literal["_restatement_reason", b"_restatement_reason"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__business_reject_reason) -> _WhichOneofReturnType__business_reject_reason | None: ...
     @_typing.overload
@@ -343,6 +411,8 @@ class ReasonRule(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__http_status) -> _WhichOneofReturnType__http_status | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__order_reject_reason) -> _WhichOneofReturnType__order_reject_reason | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__restatement_reason) -> _WhichOneofReturnType__restatement_reason | None: ...
 
 Global___ReasonRule: _TypeAlias = ReasonRule  # noqa: Y015
 
@@ -356,7 +426,8 @@ method: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions,
 fix: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___FixRule]
 """FIX tag of a field."""
 example: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.str]
-"""An example of a field's value as JSON, for documents, e.g. `"BTC-USD"`. A field without one takes that of the field of
+"""An example of a field's value as JSON, for documents, e.g. `"BTC-USD"`. A field without one takes that of the
+field of
 the same name and type in the shared messages, if there is just one.
 """
 fix_value: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, Global___FixValueRule]

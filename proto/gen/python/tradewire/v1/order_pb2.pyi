@@ -340,16 +340,16 @@ class Order(_message.Message):
     average_price: _builtins.str
     """Average price of its trades, rounded half up to eight decimals beyond the tick; 0 before the first trade. AvgPx(6)."""
     fee: _builtins.str
-    """Fees charged so far, in units of quote, decimal, rounded up."""
+    """Fees charged so far, in units of quote, decimal, rounded up; user-defined tag 20009."""
     cancel_on_disconnect: _builtins.bool
-    """True when the order is canceled with the connection that placed it."""
+    """True when the order is canceled with the connection that placed it; user-defined tag 20008."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """End of a GTD or DAY order. ExpireTime(126)."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """Engine time at which the order was accepted or rejected."""
+        """Engine time at which the order was accepted or rejected; user-defined tag 20010."""
 
     def __init__(
         self,

@@ -97,7 +97,10 @@ class PlaceOrderRequest(_message.Message):
 
     @_builtins.property
     def valid_until(self) -> _timestamp_pb2.Timestamp:
-        """The order is refused without effect when it has not reached the engine by this time; not part of its content."""
+        """The order is refused without effect when it has not reached the engine by this time; not part of its content.
+        User-defined tag
+        20007.
+        """
 
     def __init__(
         self,
@@ -190,7 +193,10 @@ class AmendOrderRequest(_message.Message):
     """The account; empty means the credential's own. Account(1)."""
     @_builtins.property
     def valid_until(self) -> _timestamp_pb2.Timestamp:
-        """The amend is refused without effect when it has not reached the engine by this time; not part of its content."""
+        """The amend is refused without effect when it has not reached the engine by this time; not part of its content.
+        User-defined tag
+        20007.
+        """
 
     def __init__(
         self,
@@ -277,7 +283,10 @@ class CancelOrderRequest(_message.Message):
     """The account; empty means the credential's own. Account(1)."""
     @_builtins.property
     def valid_until(self) -> _timestamp_pb2.Timestamp:
-        """The cancel is refused without effect when it has not reached the engine by this time; not part of its content."""
+        """The cancel is refused without effect when it has not reached the engine by this time; not part of its content.
+        User-defined tag
+        20007.
+        """
 
     def __init__(
         self,
@@ -344,7 +353,7 @@ class CancelAllOrdersRequest(_message.Message):
     """The account; empty means the credential's own. Account(1)."""
     @_builtins.property
     def valid_until(self) -> _timestamp_pb2.Timestamp:
-        """The request is refused without effect when it has not reached the engine by this time."""
+        """The request is refused without effect when it has not reached the engine by this time; user-defined tag 20007."""
 
     def __init__(
         self,
@@ -373,7 +382,7 @@ class CancelAllOrdersResponse(_message.Message):
     canceled_count: _builtins.int
     """How many orders were canceled. TotalAffectedOrders(533)."""
     as_of_sequence: _builtins.int
-    """The account's execution sequence up to which the answer is true."""
+    """The account's execution sequence up to which the answer is true; user-defined tag 20013."""
     def __init__(
         self,
         *,
@@ -542,7 +551,7 @@ class GetOrderResponse(_message.Message):
     AS_OF_SEQUENCE_FIELD_NUMBER: _builtins.int
     JOURNAL_ID_FIELD_NUMBER: _builtins.int
     as_of_sequence: _builtins.int
-    """The account's execution sequence up to which the answer is true."""
+    """The account's execution sequence up to which the answer is true; user-defined tag 20013."""
     journal_id: _builtins.str
     """Identity of the journal."""
     @_builtins.property
@@ -615,7 +624,7 @@ class ListOrdersResponse(_message.Message):
     next_page_token: _builtins.str
     """Token of the next page, empty on the last."""
     as_of_sequence: _builtins.int
-    """The account's execution sequence up to which the answer is true."""
+    """The account's execution sequence up to which the answer is true; user-defined tag 20013."""
     journal_id: _builtins.str
     """Identity of the journal."""
     @_builtins.property

@@ -124,8 +124,10 @@ class OrderServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PlaceOrders(self, request, context):
-        """PlaceOrders places several orders with one answer, which comes when all of them are durable. Each is checked, refused,
-        rejected or placed by itself, in their order, and the call succeeds whatever became of them: look at each result. It
+        """PlaceOrders places several orders with one answer, which comes when all of them are durable. Each is checked,
+        refused,
+        rejected or placed by itself, in their order, and the call succeeds whatever became of them: look at each
+        result. It
         costs its own weight and what its orders cost.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

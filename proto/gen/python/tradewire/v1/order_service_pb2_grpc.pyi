@@ -32,8 +32,10 @@ class OrderServiceStub:
     CancelAllOrders: _aio.UnaryUnaryMultiCallable[_order_service_pb2.CancelAllOrdersRequest, _order_service_pb2.CancelAllOrdersResponse]
     """CancelAllOrders cancels the account's working orders, all of them or those of one instrument or side."""
     PlaceOrders: _aio.UnaryUnaryMultiCallable[_order_service_pb2.PlaceOrdersRequest, _order_service_pb2.PlaceOrdersResponse]
-    """PlaceOrders places several orders with one answer, which comes when all of them are durable. Each is checked, refused,
-    rejected or placed by itself, in their order, and the call succeeds whatever became of them: look at each result. It
+    """PlaceOrders places several orders with one answer, which comes when all of them are durable. Each is checked,
+    refused,
+    rejected or placed by itself, in their order, and the call succeeds whatever became of them: look at each
+    result. It
     costs its own weight and what its orders cost.
     """
     CancelOrders: _aio.UnaryUnaryMultiCallable[_order_service_pb2.CancelOrdersRequest, _order_service_pb2.CancelOrdersResponse]
@@ -99,8 +101,10 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.PlaceOrdersRequest,
         context: _aio.ServicerContext[_order_service_pb2.PlaceOrdersRequest, _abc.Awaitable[_order_service_pb2.PlaceOrdersResponse]],
     ) -> _abc.Awaitable[_order_service_pb2.PlaceOrdersResponse]:
-        """PlaceOrders places several orders with one answer, which comes when all of them are durable. Each is checked, refused,
-        rejected or placed by itself, in their order, and the call succeeds whatever became of them: look at each result. It
+        """PlaceOrders places several orders with one answer, which comes when all of them are durable. Each is checked,
+        refused,
+        rejected or placed by itself, in their order, and the call succeeds whatever became of them: look at each
+        result. It
         costs its own weight and what its orders cost.
         """
 

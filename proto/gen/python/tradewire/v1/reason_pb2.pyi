@@ -88,7 +88,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_ALREADY_EXISTS: _Reason.ValueType  # 35
     """An object of this name exists with other content."""
     REASON_SEQUENCE_OUT_OF_RANGE: _Reason.ValueType  # 36
-    """`after_sequence` is beyond the head or older than retention; the metadata holds the first and last available number."""
+    """`after_sequence` is beyond the head or older than retention; the metadata holds the first and last available
+    number.
+    """
     REASON_METHOD_NOT_FOUND: _Reason.ValueType  # 37
     """The contract has no such method on this listener."""
     REASON_METHOD_NOT_ALLOWED: _Reason.ValueType  # 38
@@ -136,7 +138,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_QUANTITY_BELOW_FILLED: _Reason.ValueType  # 71
     """The new quantity is not above what is already filled."""
     REASON_ORDER_NOT_AMENDABLE: _Reason.ValueType  # 72
-    """The amend changes nothing, or would not be allowed as a new order: funds, band, status or post-only; the text says which."""
+    """The amend changes nothing, or would not be allowed as a new order: funds, band, status or post-only; the text
+    says which.
+    """
     REASON_USER_CANCELED: _Reason.ValueType  # 80
     """The user canceled the order."""
     REASON_MASS_CANCELED: _Reason.ValueType  # 81
@@ -236,7 +240,9 @@ REASON_KEY_NOT_FOUND: Reason.ValueType  # 34
 REASON_ALREADY_EXISTS: Reason.ValueType  # 35
 """An object of this name exists with other content."""
 REASON_SEQUENCE_OUT_OF_RANGE: Reason.ValueType  # 36
-"""`after_sequence` is beyond the head or older than retention; the metadata holds the first and last available number."""
+"""`after_sequence` is beyond the head or older than retention; the metadata holds the first and last available
+number.
+"""
 REASON_METHOD_NOT_FOUND: Reason.ValueType  # 37
 """The contract has no such method on this listener."""
 REASON_METHOD_NOT_ALLOWED: Reason.ValueType  # 38
@@ -284,7 +290,9 @@ REASON_ORDER_CLOSED: Reason.ValueType  # 70
 REASON_QUANTITY_BELOW_FILLED: Reason.ValueType  # 71
 """The new quantity is not above what is already filled."""
 REASON_ORDER_NOT_AMENDABLE: Reason.ValueType  # 72
-"""The amend changes nothing, or would not be allowed as a new order: funds, band, status or post-only; the text says which."""
+"""The amend changes nothing, or would not be allowed as a new order: funds, band, status or post-only; the text
+says which.
+"""
 REASON_USER_CANCELED: Reason.ValueType  # 80
 """The user canceled the order."""
 REASON_MASS_CANCELED: Reason.ValueType  # 81

@@ -324,7 +324,8 @@ class CheckSignatureResponse(_message.Message):
     valid: _builtins.bool
     """True when the request would be accepted, once."""
     part: _builtins.str
-    """What differs: `environment`, `timestamp`, `method`, `path`, `body`, `separator` or `payload`; empty when nothing does,
+    """What differs: `environment`, `timestamp`, `method`, `path`, `body`, `separator` or `payload`; empty when nothing
+    does,
     or nothing known.
     """
     explanation: _builtins.str

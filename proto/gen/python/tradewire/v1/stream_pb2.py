@@ -27,7 +27,7 @@ from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from tradewire.v1 import options_pb2 as tradewire_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tradewire/v1/stream.proto\x12\x0ctradewire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1atradewire/v1/options.proto\"h\n\x08\x43\x61ughtUp\x12 \n\x0e\x61s_of_sequence\x18\x01 \x01(\x03\x42\x08\x9a\xb5\x18\x04\"42\"\x12:\n\njournal_id\x18\x02 \x01(\tB&\x9a\xb5\x18\"\"5d41402abc4b2a76b9719d911017c592\"\"p\n\tHeartbeat\x12K\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB!\x9a\xb5\x18\x1d\"2026-11-22T10:15:30.123456Z\"\x12\x16\n\x0e\x61s_of_sequence\x18\x02 \x01(\x03\"M\n\x07\x43losing\x12\"\n\x06status\x18\x01 \x01(\x0b\x32\x12.google.rpc.Status\x12\x1e\n\x0cresume_after\x18\x02 \x01(\x03\x42\x08\x9a\xb5\x18\x04\"42\"\"?\n\tRateLimit\x12\r\n\x05limit\x18\x01 \x01(\x03\x12\x11\n\tremaining\x18\x02 \x01(\x03\x12\x10\n\x08reset_ms\x18\x03 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tradewire/v1/stream.proto\x12\x0ctradewire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1atradewire/v1/options.proto\"h\n\x08\x43\x61ughtUp\x12 \n\x0e\x61s_of_sequence\x18\x01 \x01(\x03\x42\x08\x9a\xb5\x18\x04\"42\"\x12:\n\njournal_id\x18\x02 \x01(\tB&\x9a\xb5\x18\"\"5d41402abc4b2a76b9719d911017c592\"\"p\n\tHeartbeat\x12K\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB!\x9a\xb5\x18\x1d\"2026-11-22T10:15:30.123456Z\"\x12\x16\n\x0e\x61s_of_sequence\x18\x02 \x01(\x03\"M\n\x07\x43losing\x12\"\n\x06status\x18\x01 \x01(\x0b\x32\x12.google.rpc.Status\x12\x1e\n\x0cresume_after\x18\x02 \x01(\x03\x42\x08\x9a\xb5\x18\x04\"42\"\"\x8e\x01\n\tRateLimit\x12\"\n\x05limit\x18\x01 \x01(\x03\x42\x13\x92\xb5\x18\x0f\x08\xae\x9c\x01\x1a\tRateLimit\x12/\n\tremaining\x18\x02 \x01(\x03\x42\x1c\x92\xb5\x18\x18\x08\xaf\x9c\x01\x1a\x12RateLimitRemaining\x12,\n\x08reset_ms\x18\x03 \x01(\x03\x42\x1a\x92\xb5\x18\x16\x08\xb0\x9c\x01\x1a\x10RateLimitResetMsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,12 +42,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HEARTBEAT'].fields_by_name['time']._serialized_options = b'\232\265\030\035\"2026-11-22T10:15:30.123456Z\"'
   _globals['_CLOSING'].fields_by_name['resume_after']._loaded_options = None
   _globals['_CLOSING'].fields_by_name['resume_after']._serialized_options = b'\232\265\030\004\"42\"'
+  _globals['_RATELIMIT'].fields_by_name['limit']._loaded_options = None
+  _globals['_RATELIMIT'].fields_by_name['limit']._serialized_options = b'\222\265\030\017\010\256\234\001\032\tRateLimit'
+  _globals['_RATELIMIT'].fields_by_name['remaining']._loaded_options = None
+  _globals['_RATELIMIT'].fields_by_name['remaining']._serialized_options = b'\222\265\030\030\010\257\234\001\032\022RateLimitRemaining'
+  _globals['_RATELIMIT'].fields_by_name['reset_ms']._loaded_options = None
+  _globals['_RATELIMIT'].fields_by_name['reset_ms']._serialized_options = b'\222\265\030\026\010\260\234\001\032\020RateLimitResetMs'
   _globals['_CAUGHTUP']._serialized_start=129
   _globals['_CAUGHTUP']._serialized_end=233
   _globals['_HEARTBEAT']._serialized_start=235
   _globals['_HEARTBEAT']._serialized_end=347
   _globals['_CLOSING']._serialized_start=349
   _globals['_CLOSING']._serialized_end=426
-  _globals['_RATELIMIT']._serialized_start=428
-  _globals['_RATELIMIT']._serialized_end=491
+  _globals['_RATELIMIT']._serialized_start=429
+  _globals['_RATELIMIT']._serialized_end=571
 # @@protoc_insertion_point(module_scope)

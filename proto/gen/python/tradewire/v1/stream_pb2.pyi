@@ -113,11 +113,11 @@ class RateLimit(_message.Message):
     REMAINING_FIELD_NUMBER: _builtins.int
     RESET_MS_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
-    """Burst, in rate-limit units."""
+    """Burst, in rate-limit units; user-defined tag 20014."""
     remaining: _builtins.int
-    """Units left now."""
+    """Units left now, user-defined tag 20015."""
     reset_ms: _builtins.int
-    """Milliseconds until the limit is whole again."""
+    """Milliseconds until the limit is whole again, user-defined tag 20016."""
     def __init__(
         self,
         *,

@@ -47,6 +47,7 @@ __all__ = (
     "Execution",
     "ExecutionBatch",
     "ExecutionType",
+    "FixConstant",
     "FixForm",
     "FixLogon",
     "FixRule",
@@ -341,6 +342,23 @@ class FixForm(betterproto2.Enum):
     A boolean written as Y or N.
     """
 
+    COMPONENT = 7
+    """
+    The fields of a message stand in the place of this one, which has no tag of its own.
+    """
+
+    DATE_AND_TIME = 8
+    """
+    A time as two fields: the day in the tag (FIX type UTCDATEONLY), the time of day in the next one (UTCTIMEONLY).
+    """
+
+    LONG_SHORT = 9
+    """
+    A decimal quantity with a sign as one of two fields: above zero or zero in the tag, below zero, without the
+    sign, in
+    the next one, e.g. LongQty(704) and ShortQty(705).
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -351,6 +369,9 @@ class FixForm(betterproto2.Enum):
             4: "FIX_FORM_MULTI_VALUE",
             5: "FIX_FORM_GROUP",
             6: "FIX_FORM_BOOLEAN",
+            7: "FIX_FORM_COMPONENT",
+            8: "FIX_FORM_DATE_AND_TIME",
+            9: "FIX_FORM_LONG_SHORT",
         }
 
     @classmethod
@@ -363,6 +384,9 @@ class FixForm(betterproto2.Enum):
             "FIX_FORM_MULTI_VALUE": 4,
             "FIX_FORM_GROUP": 5,
             "FIX_FORM_BOOLEAN": 6,
+            "FIX_FORM_COMPONENT": 7,
+            "FIX_FORM_DATE_AND_TIME": 8,
+            "FIX_FORM_LONG_SHORT": 9,
         }
 
 
@@ -931,7 +955,8 @@ class Reason(betterproto2.Enum):
 
     SEQUENCE_OUT_OF_RANGE = 36
     """
-    `after_sequence` is beyond the head or older than retention; the metadata holds the first and last available number.
+    `after_sequence` is beyond the head or older than retention; the metadata holds the first and last available
+    number.
     """
 
     METHOD_NOT_FOUND = 37
@@ -1051,7 +1076,8 @@ class Reason(betterproto2.Enum):
 
     ORDER_NOT_AMENDABLE = 72
     """
-    The amend changes nothing, or would not be allowed as a new order: funds, band, status or post-only; the text says which.
+    The amend changes nothing, or would not be allowed as a new order: funds, band, status or post-only; the text
+    says which.
     """
 
     USER_CANCELED = 80
@@ -1634,6 +1660,8 @@ class AmendOrderRequest(betterproto2.Message):
     )
     """
     The amend is refused without effect when it has not reached the engine by this time; not part of its content.
+    User-defined tag
+    20007.
     """
 
 
@@ -1746,17 +1774,17 @@ class Balance(betterproto2.Message):
 
     total: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    All of it, decimal.
+    All of it, decimal; user-defined tag 20041.
     """
 
     available: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    What orders and withdrawals can use, decimal.
+    What orders and withdrawals can use, decimal; user-defined tag 20042.
     """
 
     held: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    What open orders hold, decimal.
+    What open orders hold, decimal; user-defined tag 20043.
     """
 
 
@@ -1788,7 +1816,7 @@ class CancelAllOrdersRequest(betterproto2.Message):
         4, betterproto2.TYPE_MESSAGE, unwrap=lambda: __google__protobuf__.Timestamp, optional=True
     )
     """
-    The request is refused without effect when it has not reached the engine by this time.
+    The request is refused without effect when it has not reached the engine by this time; user-defined tag 20007.
     """
 
 
@@ -1810,7 +1838,7 @@ class CancelAllOrdersResponse(betterproto2.Message):
 
     as_of_sequence: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
     """
-    The account's execution sequence up to which the answer is true.
+    The account's execution sequence up to which the answer is true; user-defined tag 20013.
     """
 
 
@@ -1858,6 +1886,8 @@ class CancelOrderRequest(betterproto2.Message):
     )
     """
     The cancel is refused without effect when it has not reached the engine by this time; not part of its content.
+    User-defined tag
+    20007.
     """
 
 
@@ -2058,7 +2088,8 @@ class CheckSignatureResponse(betterproto2.Message):
 
     part: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    What differs: `environment`, `timestamp`, `method`, `path`, `body`, `separator` or `payload`; empty when nothing does,
+    What differs: `environment`, `timestamp`, `method`, `path`, `body`, `separator` or `payload`; empty when nothing
+    does,
     or nothing known.
     """
 
@@ -2822,6 +2853,31 @@ default_message_pool.register_message("tradewire.v1", "ExecutionBatch", Executio
 
 
 @dataclass(eq=False, repr=False)
+class FixConstant(betterproto2.Message):
+    """
+    FixConstant is a FIX field that always has the same value where it stands.
+    """
+
+    tag: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+    """
+    Tag number.
+    """
+
+    value: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    The value on the wire.
+    """
+
+    name: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    What it means, e.g. `BID`.
+    """
+
+
+default_message_pool.register_message("tradewire.v1", "FixConstant", FixConstant)
+
+
+@dataclass(eq=False, repr=False)
 class FixLogon(betterproto2.Message):
     """
     FixLogon is what a FIX Logon(A) proves: the fields as they stood on the wire. The string to sign is, separated by SOH
@@ -2878,6 +2934,21 @@ class FixRule(betterproto2.Message):
     )
     """
     How the value is written.
+    """
+
+    name: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Name of a user-defined tag, e.g. `AccountSequence`; those of the others are given by FIX.
+    """
+
+    group: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
+    """
+    Of a field that stands in a repeating group with a single entry: the tag of the count, e.g. NoMiscFees(136).
+    """
+
+    constants: "list[FixConstant]" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    What each entry of the group, of this form or of the `group`, says beside the field, e.g. MDEntryType(269) = 0.
     """
 
 
@@ -3105,7 +3176,7 @@ class GetOrderResponse(betterproto2.Message):
 
     as_of_sequence: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
     """
-    The account's execution sequence up to which the answer is true.
+    The account's execution sequence up to which the answer is true; user-defined tag 20013.
     """
 
     journal_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
@@ -3326,7 +3397,7 @@ class Instrument(betterproto2.Message):
 
     base_asset: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    Asset that is bought and sold.
+    Asset that is bought and sold, user-defined tag 20030.
     """
 
     quote_asset: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
@@ -3336,42 +3407,44 @@ class Instrument(betterproto2.Message):
 
     tick_size: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    Step of prices, decimal.
+    Step of prices, decimal; user-defined tag 20031.
     """
 
     lot_size: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
     """
-    Step of quantities, decimal.
+    Step of quantities, decimal; user-defined tag 20032.
     """
 
     minimum_quantity: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
     """
-    Smallest quantity of an order, decimal. MinTradeVol(562).
+    Smallest quantity of an order, decimal; user-defined tag 20033.
     """
 
     maximum_quantity: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
     """
-    Greatest quantity of an order, decimal.
+    Greatest quantity of an order, decimal; user-defined tag 20034.
     """
 
     minimum_notional: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
     """
-    Smallest price times quantity of a limit order, decimal.
+    Smallest price times quantity of a limit order, decimal; user-defined tag 20035.
     """
 
     maximum_notional: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
     """
-    Greatest price times quantity of an order, decimal.
+    Greatest price times quantity of an order, decimal; user-defined tag 20036.
     """
 
     price_band_percent: "str" = betterproto2.field(10, betterproto2.TYPE_STRING)
     """
-    Greatest distance of a limit price from the last trade, in percent, decimal; 0 means no band.
+    Greatest distance of a limit price from the last trade, in percent, decimal; 0 means no band. User-defined tag
+    20037.
     """
 
     market_protection_percent: "str" = betterproto2.field(11, betterproto2.TYPE_STRING)
     """
-    Greatest distance of a market order's price from the best opposite price, in percent, decimal.
+    Greatest distance of a market order's price from the best opposite price, in percent, decimal; user-defined tag
+    20038.
     """
 
     status: "InstrumentStatus" = betterproto2.field(
@@ -3670,12 +3743,12 @@ class ListBalancesResponse(betterproto2.Message):
 
     balances: "list[Balance]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
-    By asset.
+    By asset. User-defined tag 20040.
     """
 
     as_of_sequence: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
     """
-    The account's execution sequence up to which the answer is true.
+    The account's execution sequence up to which the answer is true; user-defined tag 20013.
     """
 
     as_of_ledger_sequence: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
@@ -3834,7 +3907,7 @@ class ListInstrumentsResponse(betterproto2.Message):
         1, betterproto2.TYPE_MESSAGE, repeated=True
     )
     """
-    By symbol.
+    By symbol. NoRelatedSym(146).
     """
 
     next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -3997,7 +4070,7 @@ class ListOrdersResponse(betterproto2.Message):
 
     as_of_sequence: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
     """
-    The account's execution sequence up to which the answer is true.
+    The account's execution sequence up to which the answer is true; user-defined tag 20013.
     """
 
     journal_id: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
@@ -4037,7 +4110,7 @@ class ListPositionsResponse(betterproto2.Message):
 
     as_of_sequence: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
     """
-    The account's execution sequence up to which the answer is true.
+    The account's execution sequence up to which the answer is true; user-defined tag 20013.
     """
 
     journal_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
@@ -4285,19 +4358,19 @@ class Order(betterproto2.Message):
 
     fee: "str" = betterproto2.field(20, betterproto2.TYPE_STRING)
     """
-    Fees charged so far, in units of quote, decimal, rounded up.
+    Fees charged so far, in units of quote, decimal, rounded up; user-defined tag 20009.
     """
 
     create_time: "datetime.datetime | None" = betterproto2.field(
         21, betterproto2.TYPE_MESSAGE, unwrap=lambda: __google__protobuf__.Timestamp, optional=True
     )
     """
-    Engine time at which the order was accepted or rejected.
+    Engine time at which the order was accepted or rejected; user-defined tag 20010.
     """
 
     cancel_on_disconnect: "bool" = betterproto2.field(22, betterproto2.TYPE_BOOL)
     """
-    True when the order is canceled with the connection that placed it.
+    True when the order is canceled with the connection that placed it; user-defined tag 20008.
     """
 
 
@@ -4323,17 +4396,17 @@ class OrderBook(betterproto2.Message):
 
     epoch: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
     """
-    Life of the venue's process; sequences continue only within one epoch.
+    Life of the venue's process; sequences continue only within one epoch. User-defined tag 20021.
     """
 
     sequence: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
     """
-    Ascending number of this state of the book.
+    Ascending number of this state of the book; user-defined tag 20022.
     """
 
     previous_sequence: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
     """
-    The sequence that this update continues; 0 in a snapshot.
+    The sequence that this update continues; 0 in a snapshot. User-defined tag 20023.
     """
 
     snapshot: "bool" = betterproto2.field(5, betterproto2.TYPE_BOOL)
@@ -4353,7 +4426,7 @@ class OrderBook(betterproto2.Message):
 
     checksum: "int" = betterproto2.field(8, betterproto2.TYPE_UINT32)
     """
-    CRC32 over the top ten levels.
+    CRC32 over the top ten levels; user-defined tag 20024.
     """
 
 
@@ -4508,6 +4581,8 @@ class PlaceOrderRequest(betterproto2.Message):
     )
     """
     The order is refused without effect when it has not reached the engine by this time; not part of its content.
+    User-defined tag
+    20007.
     """
 
 
@@ -4589,27 +4664,28 @@ class Position(betterproto2.Message):
 
     quantity: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    Bought minus sold, decimal with a sign.
+    Bought minus sold, decimal with a sign. LongQty(704) or ShortQty(705).
     """
 
     average_entry_price: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    Average price of what is open, fees not included; 0 when flat.
+    Average price of what is open, fees not included; 0 when flat. User-defined tag 20044.
     """
 
     realized_pnl: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    Profit of what was closed, in units of quote, fees not included, decimal with a sign.
+    Profit of what was closed, in units of quote, fees not included, decimal with a sign; user-defined tag 20045.
     """
 
     unrealized_pnl: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
     """
-    Profit of what is open at the price of the last trade, in units of quote, decimal with a sign.
+    Profit of what is open at the price of the last trade, in units of quote, decimal with a sign; user-defined tag
+    20046.
     """
 
     fees: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
     """
-    Fees paid in this instrument, in units of quote.
+    Fees paid in this instrument, in units of quote; user-defined tag 20047.
     """
 
 
@@ -4644,17 +4720,17 @@ class RateLimit(betterproto2.Message):
 
     limit: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
     """
-    Burst, in rate-limit units.
+    Burst, in rate-limit units; user-defined tag 20014.
     """
 
     remaining: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
     """
-    Units left now.
+    Units left now, user-defined tag 20015.
     """
 
     reset_ms: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
     """
-    Milliseconds until the limit is whole again.
+    Milliseconds until the limit is whole again, user-defined tag 20016.
     """
 
 
@@ -4715,6 +4791,11 @@ class ReasonRule(betterproto2.Message):
     http_status: "int | None" = betterproto2.field(8, betterproto2.TYPE_INT32, optional=True)
     """
     HTTP status when it is not the one that google.rpc.Code maps `code` to; of reasons that only the REST edge gives.
+    """
+
+    restatement_reason: "int | None" = betterproto2.field(9, betterproto2.TYPE_INT32, optional=True)
+    """
+    ExecRestatementReason(378) on FIX of an execution that nobody asked for.
     """
 
 
@@ -5107,7 +5188,7 @@ class StreamMarketDataRequest(betterproto2.Message):
 
     symbols: "list[str]" = betterproto2.field(1, betterproto2.TYPE_STRING, repeated=True)
     """
-    Instruments, 1 to 100.
+    Instruments, 1 to 100. NoRelatedSym(146) of Symbol(55).
     """
 
     depth: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
@@ -5289,7 +5370,7 @@ class Trade(betterproto2.Message):
 
     trade_id: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
     """
-    Number within the instrument: 1, 2, 3, ... without a gap.
+    Number within the instrument: 1, 2, 3, ... without a gap. User-defined tag 20004.
     """
 
     symbol: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -5311,14 +5392,14 @@ class Trade(betterproto2.Message):
         5, betterproto2.TYPE_ENUM, default_factory=lambda: Side(0)
     )
     """
-    Side of the taker.
+    Side of the taker, user-defined tag 20020.
     """
 
     time: "datetime.datetime | None" = betterproto2.field(
         6, betterproto2.TYPE_MESSAGE, unwrap=lambda: __google__protobuf__.Timestamp, optional=True
     )
     """
-    Engine time.
+    Engine time. MDEntryDate(272) and MDEntryTime(273).
     """
 
 
