@@ -51,6 +51,7 @@ def load(examples: int, seed: int) -> BaseSchema:
         # Credentials are real ones; `ignored_auth` tries without and with wrong ones.
         "with-security-parameters": False,
     }
+    # Not QUERY, which schemathesis sends without a body: Envoy then says 400, as QUERY has to have one.
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
     config = schemathesis.Config.from_dict(
         {
@@ -65,7 +66,7 @@ def load(examples: int, seed: int) -> BaseSchema:
     return schemathesis.openapi.from_dict(copy.deepcopy(document()), config=config)
 
 
-SCHEMA = load(12, 1)
+SCHEMA = load(8, 1)
 # What `verdict` says in their place is sharper.
 REPLACED: list[Any] = [not_a_server_error, negative_data_rejection, positive_data_acceptance]
 # Their proof is a signature over a time and a nonce: test_openapi_examples makes real ones.
