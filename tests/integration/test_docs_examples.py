@@ -1,19 +1,23 @@
 """Every example of the documentation runs as it stands, against a venue behind Envoy."""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 import pytest
 import pytest_asyncio
+from tradewire_gateway.web.portal import Portal
 from tradewire_gateway.web.rendering import EXAMPLES
 
 from tests.support.envoy import RestVenue, bearer, data_directory, running_rest_venue
 from tests.support.node import INSTALLED, needs_node, program
+from tests.support.portal import options, page_paths, read_page
+from tests.support.venue import base64url
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -31,6 +35,7 @@ SHOWS = {
     "create_session.sh": "ey",
     "place_safely": "one order, answered twice: ",
     "follow_executions": "EXECUTION_TYPE_NEW",
+    "sdk_order": "CANCELED",
 }
 
 
@@ -43,6 +48,23 @@ class Reader:
     api_key: str = ""
     hmac_key: str = ""
     hmac_secret: str = ""
+
+    def keep_demo_keys(self) -> None:
+        """Write what `tradewire up` leaves in its data directory."""
+        alice = self.venue.alice
+        account = {
+            "account": "demo-1",
+            "api_key": alice.key_id,
+            "algorithm": "ed25519",
+            "private_key": base64url(alice.private_key.private_bytes_raw()),
+        }
+        content = {
+            "grpc": self.venue.venue.target,
+            "environment": self.venue.venue.app.settings.environment,
+            "accounts": [account],
+        }
+        (self.folder / ".tradewire").mkdir()
+        (self.folder / ".tradewire" / "demo.json").write_text(json.dumps(content))
 
     async def run(self, name: str, *arguments: str) -> str:
         """Run an example as the page says; return what it shows."""
@@ -88,7 +110,7 @@ async def _output(*command: str, cwd: Path, env: dict[str, str] | None = None) -
         stderr=asyncio.subprocess.PIPE,
     )
     shown, complaints = await process.communicate()
-    assert process.returncode == 0, f"{command}: {complaints.decode()}{shown.decode()}"
+    assert process.returncode == 0, f"{command}: {complaints.decode()}{shown.decode()[:1000]}"
     return shown.decode()
 
 
@@ -97,6 +119,7 @@ async def reader(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Read
     """Return a reader who has made a key as the signing guide says, and one for HMAC."""
     async with data_directory() as path, running_rest_venue(path, pages=True) as venue:
         found = Reader(venue, tmp_path_factory.mktemp("reader"))
+        found.keep_demo_keys()
         line = await found.run("create_key.sh")
         found.api_key = line.strip().partition("=")[2]
         async with httpx.AsyncClient(base_url=venue.url, headers=bearer(venue.alice)) as client:
@@ -160,3 +183,26 @@ async def test_a_stream_that_ends_is_followed_where_it_was_left(reader: Reader) 
     first = (await reader.run("follow_executions.py", "1")).split()[0]
     second = (await reader.run("follow_executions.py", "1")).split()[0]
     assert (first, second) == ("1", "2")
+
+
+async def test_every_command_in_the_text_runs(reader: Reader) -> None:
+    """Also what stands between the examples: short commands, with the address of the venue."""
+    portal = Portal(replace(options(), rest_url=lambda: reader.venue.url))
+    commands = {
+        command
+        for path in page_paths(portal)
+        for command in read_page(portal, path).commands
+        if command.startswith("curl ")
+    }
+    assert len(commands) >= 3
+    for command in sorted(commands):
+        assert reader.venue.url in command
+        # Streams go on; what they have shown by then is enough.
+        shown = await _output(
+            "bash",
+            "-c",
+            f"timeout 3 {command.strip()} --silent --show-error --fail-with-body || (($? == 124))",
+            cwd=reader.folder,
+            env={"PATH": os.environ["PATH"], "TRADEWIRE_TOKEN": reader.venue.alice.token},
+        )
+        assert shown.startswith(("{", "data: {", "data:{")), command

@@ -41,15 +41,27 @@ class Page(HTMLParser):
 
     elements: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     text: list[str] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__(convert_charrefs=True)
+        self._in_command = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        found = {name: value or "" for name, value in attrs}
+        self.elements.append((tag, found))
+        if found.get("class") == "code" and found.get("data-language") == "bash":
+            self.commands.append("")
+            self._in_command = True
 
     def handle_data(self, data: str) -> None:
         self.text.append(data)
+        if self._in_command:
+            self.commands[-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "div":
+            self._in_command = False
 
     @property
     def ids(self) -> list[str]:

@@ -1,44 +1,58 @@
 // Signs the request with HMAC-SHA256 as the signing guide says: /docs/signing
 (() => {
+  // Bruno translates what is Postman's, but not all of it means the same there.
+  const inBruno = typeof bru !== 'undefined';
+  const fill = (text) => (inBruno ? bru.interpolate(text) : pm.variables.replaceIn(text));
+  const keep = (name, value) => (inBruno ? bru.setVar(name, value) : pm.collectionVariables.set(name, value));
+  const value = (name) => {
+    const text = fill(`{{${name}}}`);
+    return text.startsWith('{{') ? '' : text;
+  };
+
   const CryptoJS = require('crypto-js');
-
-  const base64url = (bytes) =>
-    CryptoJS.enc.Base64.stringify(bytes).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
   const random = () => CryptoJS.lib.WordArray.random(16).toString();
+  const sign = (...lines) =>
+    CryptoJS.enc.Base64.stringify(CryptoJS.HmacSHA256(['TRADEWIRE-V1', ...lines].join('\n'), value('apiSecret')))
+      .replace(/\+/g, '-')
+      .replace(/\//g, '_')
+      .replace(/=+$/, '');
 
-  const apiKey = pm.variables.get('apiKey');
-  const apiSecret = pm.variables.get('apiSecret');
-  const environment = pm.variables.get('environment');
+  const environment = value('environment');
   const timestamp = String(Date.now());
   const nonce = random();
 
-  // An id that nothing had before; requests that need one have it in their body.
-  pm.collectionVariables.set('newId', 'pm-' + random().slice(0, 24));
-  pm.collectionVariables.set('amendPrice', String(30000 + Math.floor(Math.random() * 900)));
+  // What requests have in their bodies: an id that nothing had before, and another price.
+  keep('newId', 'pm-' + random().slice(0, 24));
+  keep('amendPrice', String(30000 + Math.floor(Math.random() * 900)));
+  if (!value('apiKey') || !value('apiSecret')) return;
 
-  if (apiKey && apiSecret) {
-    const sign = (...lines) => base64url(CryptoJS.HmacSHA256(['TRADEWIRE-V1', ...lines].join('\n'), apiSecret));
+  const sessionNonce = random();
+  keep('sessionTimestamp', timestamp);
+  keep('sessionNonce', sessionNonce);
+  keep('sessionSignature', sign(environment, timestamp, sessionNonce, 'SESSION'));
 
-    const session = { timestamp: String(Date.now()), nonce: random() };
-    pm.collectionVariables.set('sessionTimestamp', session.timestamp);
-    pm.collectionVariables.set('sessionNonce', session.nonce);
-    pm.collectionVariables.set(
-      'sessionSignature',
-      sign(environment, session.timestamp, session.nonce, 'SESSION'),
-    );
+  // A request is signed or has a token, never both.
+  if (inBruno ? req.getHeader('authorization') : pm.request.headers.has('authorization')) return;
 
-    if (!pm.request.headers.has('authorization')) {
-      // Variables are put in before signing: what is signed has to be what is sent.
-      const path = pm.variables.replaceIn(pm.request.url.getPathWithQuery());
-      const body = pm.request.body && pm.request.body.raw ? pm.variables.replaceIn(pm.request.body.raw) : '';
-      const hash = CryptoJS.SHA256(body).toString();
-      pm.request.headers.upsert({ key: 'x-api-key', value: apiKey });
-      pm.request.headers.upsert({ key: 'x-api-timestamp', value: timestamp });
-      pm.request.headers.upsert({ key: 'x-api-nonce', value: nonce });
-      pm.request.headers.upsert({
-        key: 'x-api-signature',
-        value: sign(environment, timestamp, nonce, pm.request.method, path, hash),
-      });
-    }
+  // Variables are put in before signing: what is signed has to be what is sent.
+  const method = inBruno ? req.getMethod() : pm.request.method;
+  const url = fill(inBruno ? req.getUrl() : pm.request.url.toString());
+  const body = fill((inBruno ? req.getBody({ raw: true }) : pm.request.body && pm.request.body.raw) || '');
+  const headers = {
+    'x-api-key': value('apiKey'),
+    'x-api-timestamp': timestamp,
+    'x-api-nonce': nonce,
+    'x-api-signature': sign(
+      environment,
+      timestamp,
+      nonce,
+      method,
+      url.replace(/^[a-z]+:\/\/[^/]+/, ''),
+      CryptoJS.SHA256(body).toString(),
+    ),
+  };
+  for (const [key, text] of Object.entries(headers)) {
+    if (inBruno) req.setHeader(key, text);
+    else pm.request.headers.upsert({ key, value: text });
   }
 })();

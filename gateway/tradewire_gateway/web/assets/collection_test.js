@@ -1,19 +1,22 @@
 // Keeps what the answer made for the next requests, and shows the reason of an error.
 (() => {
-  const answer = pm.response.json();
+  const inBruno = typeof bru !== 'undefined';
+  const keep = (name, value) => (inBruno ? bru.setVar(name, value) : pm.collectionVariables.set(name, value));
+  const code = inBruno ? res.getStatus() : pm.response.code;
+  const answer = inBruno ? res.getBody() : pm.response.json();
 
-  if (pm.response.code === 200) {
+  if (code === 200) {
     pm.test('answered', () => pm.expect(answer).to.be.an('object'));
     if (answer.order) {
-      pm.collectionVariables.set('orderId', answer.order.orderId);
-      pm.collectionVariables.set('clientOrderId', answer.order.clientOrderId);
+      keep('orderId', answer.order.orderId);
+      keep('clientOrderId', answer.order.clientOrderId);
     }
-    if (answer.key) pm.collectionVariables.set('createdKey', answer.key.apiKey);
-    if (answer.token) pm.collectionVariables.set('token', answer.token);
+    if (answer.key) keep('createdKey', answer.key.apiKey);
+    if (answer.token) keep('token', answer.token);
   } else {
     const { reason, metadata } = answer.details[0];
     pm.test(`${reason} (${metadata.outcome}): ${metadata.advice}`, () => {
-      pm.expect(pm.response.code).to.be.below(500);
+      pm.expect(code).to.be.below(500);
       pm.expect(['UNAUTHENTICATED', 'SIGNATURE_INVALID']).to.not.include(reason);
     });
   }

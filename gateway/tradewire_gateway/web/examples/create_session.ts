@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 
 const url = process.env.TRADEWIRE_URL ?? "http://127.0.0.1:8080";
 const environment = process.env.TRADEWIRE_ENVIRONMENT ?? "sandbox";
-const privateKey = createPrivateKey(readFileSync(process.env.TRADEWIRE_KEY_FILE ?? "tradewire.pem"));
+const keyFile = process.env.TRADEWIRE_KEY_FILE ?? "tradewire.pem";
+const privateKey = createPrivateKey(readFileSync(keyFile));
 
 const timestampMs = String(Date.now());
 const nonce = randomBytes(24).toString("base64url");

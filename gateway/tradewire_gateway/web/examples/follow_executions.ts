@@ -40,7 +40,7 @@ async function follow(left: number): Promise<void> {
           for (const execution of event.batch?.executions ?? []) {
             // Numbers of 64 bits are strings in JSON: BigInt holds all of them.
             const number = BigInt(execution.sequence);
-            if (number !== sequence + 1n) throw new RangeError("a gap would be a fault of the venue");
+            if (number !== sequence + 1n) throw new RangeError("a gap: a fault of the venue");
             console.log(String(number), execution.type, execution.order.clientOrderId);
             sequence = number;
             writeFileSync(place, String(sequence));

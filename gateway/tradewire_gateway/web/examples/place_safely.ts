@@ -56,4 +56,7 @@ const order = {
 const first = await place(order);
 const again = await place(order);
 console.log("one order, answered twice:", first.orderId === again.orderId);
-await fetch(`${url}/v1/orders/${first.orderId}`, { method: "DELETE", headers: { authorization: headers.authorization } });
+await fetch(`${url}/v1/orders/${first.orderId}`, {
+  method: "DELETE",
+  headers: { authorization: headers.authorization },
+});

@@ -10,7 +10,9 @@ const nonce = randomBytes(24).toString("base64url");
 const bodyHash = createHash("sha256").update("").digest("hex");
 const toSign = ["TRADEWIRE-V1", environment, timestamp, nonce, "GET", path, bodyHash].join("\n");
 // The key is the secret's text as it was shown, `tws_` included.
-const signature = createHmac("sha256", process.env.TRADEWIRE_SECRET ?? "").update(toSign).digest("base64url");
+const signature = createHmac("sha256", process.env.TRADEWIRE_SECRET ?? "")
+  .update(toSign)
+  .digest("base64url");
 
 const response = await fetch(base + path, {
   headers: {

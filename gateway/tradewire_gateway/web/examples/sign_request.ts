@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 const base = process.env.TRADEWIRE_URL ?? "http://127.0.0.1:8080";
 const environment = process.env.TRADEWIRE_ENVIRONMENT ?? "sandbox";
 const apiKey = process.env.TRADEWIRE_API_KEY ?? "";
-const privateKey = createPrivateKey(readFileSync(process.env.TRADEWIRE_KEY_FILE ?? "tradewire.pem"));
+const keyFile = process.env.TRADEWIRE_KEY_FILE ?? "tradewire.pem";
+const privateKey = createPrivateKey(readFileSync(keyFile));
 
 async function signed(method: string, path: string, content?: object): Promise<any> {
   // URL normalises as fetch does, so what is signed is what is sent.

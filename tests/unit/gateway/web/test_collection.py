@@ -43,7 +43,7 @@ def test_every_variable_has_somebody_who_sets_it() -> None:
     mentioned = set(re.findall(r"{{(\w+)}}", json.dumps(COLLECTION["item"])))
     scripts = "\n".join(line for event in COLLECTION["event"] for line in event["script"]["exec"])
     given = {entry["key"] for entry in COLLECTION["variable"]}
-    made = set(re.findall(r"collectionVariables\.set\(\s*'(\w+)'", scripts))
+    made = set(re.findall(r"keep\('(\w+)'", scripts))
     assert mentioned <= given | made
     # Whoever exports the collection shares no secret of ours.
     assert all(not entry["value"] for entry in COLLECTION["variable"] if "api" in entry["key"])

@@ -160,6 +160,8 @@ def test_every_example_is_shown_whole() -> None:
     shown = "\n".join("".join(page(path).text) for path in PATHS)
     for example in EXAMPLES.iterdir():
         assert example.read_text().rstrip() in shown, example.name
+        # What is wider has to be scrolled.
+        assert max(map(len, example.read_text().splitlines())) <= 100, example.name
 
 
 def test_every_page_source_and_template_is_used() -> None:
