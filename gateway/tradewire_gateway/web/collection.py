@@ -132,7 +132,13 @@ def _item(path: str, verb: str, operation: Mapping[str, Any]) -> dict[str, Any]:
         }
     # Two paths of one method have one summary.
     by = " (by client order id)" if "/client/" in path else ""
-    return {"name": operation["summary"] + by, "request": request, "response": []}
+    return {
+        "name": operation["summary"] + by,
+        "request": request,
+        "response": [],
+        # A colon in a path means itself, and what is signed has to be what is sent.
+        "protocolProfileBehavior": {"disableUrlEncoding": True},
+    }
 
 
 def _name(operation: Mapping[str, Any]) -> str:
