@@ -181,32 +181,24 @@ def aim(case: Request, operation: str, credential: Credential, callers: Callers)
         return
     path, query = case.path_parameters, case.query
     body = case.body if isinstance(case.body, dict) else {}
+    known = {"account": credential.account, "symbol": SYMBOL, "afterSequence": 0}
     if path.keys() & {"orderId", "originalClientOrderId"}:
-        path.update({k: v for k, v in callers.order(credential).items() if k in path})
+        known |= callers.order(credential)
     if "apiKey" in path:
-        path["apiKey"] = callers.key(credential)
-    if "symbol" in path:
-        path["symbol"] = SYMBOL
-    if "symbols" in query:
-        query["symbols"] = [SYMBOL]
-    for values in (query, body):
-        if "account" in values:
-            values["account"] = credential.account
-        if "symbol" in values:
-            values["symbol"] = SYMBOL
-        # Random times are nearly always long past.
+        known["apiKey"] = callers.key(credential)
+    for values in (path, query, body):
+        values |= {name: value for name, value in known.items() if name in values}
+        # Random times are nearly always long past, and tokens those of no page.
         values.pop("validUntil", None)
         values.pop("pageToken", None)
-        if "afterSequence" in values:
-            values["afterSequence"] = 0
+    if "symbols" in query:
+        query["symbols"] = [SYMBOL]
     if operation.startswith("orders.amend"):
         body |= {"price": "51", "quantity": "2"}
-    if operation == "keys.create":
-        body.pop("addresses", None)
-        body.pop("expireTime", None)
-        body.pop("publicKey", None)
+    elif operation == "keys.create":
+        body.clear()
         body |= {"algorithm": "KEY_ALGORITHM_HMAC_SHA256", "scopes": ["SCOPE_READ"]}
-    if operation == "keys.rotate":
+    elif operation == "keys.rotate":
         body["publicKey"] = callers.public_key()
 
 
