@@ -22,11 +22,12 @@ CONFIGURATION_FILE = "envoy.yaml"
 OWNER_ONLY = 0o600
 ADMIN_SOCKET = "envoy.sock"
 EDGE_SOCKET = "edge.sock"
+CALLS_SOCKET = "calls.sock"
 AUTHZ_SOCKET = "authz.sock"
 LISTENER = "rest"
 # What the system allows, without the zero at its end.
 SOCKET_PATH_MAX = 107
-VENUE, AUTHZ, HTTP_EDGE = "venue", "authz", "http_edge"
+VENUE, VENUE_CALLS, AUTHZ, HTTP_EDGE = "venue", "venue_calls", "authz", "http_edge"
 
 _TYPE = "@type"
 _TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
@@ -68,14 +69,16 @@ class EnvoySettings:
     """What is put into the configuration. Port 0 takes any free one.
 
     `venue` and `authz` are sockets on this machine, or listeners of the same venue on another one,
-    which need `upstream_tls`; the HTTP edge is always beside Envoy. `cors_origins` None leaves the
-    pages of this machine. `trusted_hops` counts the proxies before Envoy whose `x-forwarded-for` is
-    believed.
+    which need `upstream_tls`; the HTTP edge is always beside Envoy. Unary calls that were
+    transcoded go to the socket `calls`, or without one, and to another machine, to `venue`.
+    `cors_origins` None leaves the pages of this machine. `trusted_hops` counts the proxies before
+    Envoy whose `x-forwarded-for` is believed.
     """
 
     admin_socket: Path
     venue: Path | Remote
     authz: Path | Remote
+    calls: Path | None = None
     http_port: int = 8081
     host: str = "127.0.0.1"
     port: int = 8080
@@ -95,6 +98,7 @@ class EnvoySettings:
             admin_socket=sockets / ADMIN_SOCKET,
             venue=sockets / EDGE_SOCKET,
             authz=sockets / AUTHZ_SOCKET,
+            calls=sockets / CALLS_SOCKET,
             **changes,
         )
 
@@ -138,6 +142,7 @@ def render(settings: EnvoySettings) -> Json:
     clusters = config["static_resources"]["clusters"]
     for name, upstream in ((VENUE, settings.venue), (AUTHZ, settings.authz)):
         _set_upstream(_named(clusters, name), upstream, settings.upstream_tls)
+    _set_calls(manager, clusters, settings)
     edge = _endpoint(_named(clusters, HTTP_EDGE))
     edge["address"]["socket_address"]["port_value"] = settings.http_port
     return config
@@ -187,6 +192,17 @@ def _set_manager(manager: Json, settings: EnvoySettings) -> None:
     manager["stream_idle_timeout"] = _seconds(settings.stream_idle_timeout_s)
     for name in ("rest_calls", "grpc_calls"):
         _named(host["routes"], name)["route"]["timeout"] = _seconds(settings.answer_timeout_s)
+
+
+def _set_calls(manager: Json, clusters: list[Json], settings: EnvoySettings) -> None:
+    """Say where unary calls that were transcoded go."""
+    cluster = _named(clusters, VENUE_CALLS)
+    if settings.calls is not None and isinstance(settings.venue, Path):
+        _set_upstream(cluster, settings.calls, None)
+        return
+    clusters.remove(cluster)
+    (host,) = manager["route_config"]["virtual_hosts"]
+    _named(host["routes"], "rest_calls")["route"]["cluster"] = VENUE
 
 
 def _set_upstream(cluster: Json, upstream: Path | Remote, tls: ClientTls | None) -> None:

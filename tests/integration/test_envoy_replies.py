@@ -66,10 +66,20 @@ def raw_failure(received: bytes) -> tuple[int, Failure]:
 # --- something is wrong behind Envoy --------------------------------------------------------------
 
 
-async def test_without_a_venue_nothing_has_happened(directory: Path) -> None:
+# Transcoded calls reach a venue on this machine over the second one.
+over_both = pytest.mark.parametrize("calls", ["edge.sock", "calls.sock"])
+
+
+def calls_to(directory: Path, name: str) -> Path | None:
+    """Return the setting of Envoy that lets calls go to this socket."""
+    return None if name == "edge.sock" else directory / name
+
+
+@over_both
+async def test_without_a_venue_nothing_has_happened(directory: Path, calls: str) -> None:
     async with (
         listening(directory / "authz.sock", authz_answering()),
-        envoy_before(directory) as envoy,
+        envoy_before(directory, calls=calls_to(directory, calls)) as envoy,
     ):
         found = failure_of_response(await request(envoy.url, "POST", "/v1/orders", content=ORDER))
         assert (found.reason, found.outcome) == ("NOT_SERVING", "refused")
@@ -79,21 +89,27 @@ async def test_without_a_venue_nothing_has_happened(directory: Path) -> None:
         assert pages.reason == "NOT_SERVING"
 
 
-async def test_a_connection_that_is_lost_leaves_the_outcome_open(directory: Path) -> None:
+@over_both
+async def test_a_connection_that_is_lost_leaves_the_outcome_open(
+    directory: Path, calls: str
+) -> None:
     async with (
         listening(directory / "authz.sock", authz_answering()),
-        listening(directory / "edge.sock", closing),
-        envoy_before(directory) as envoy,
+        listening(directory / calls, closing),
+        envoy_before(directory, calls=calls_to(directory, calls)) as envoy,
     ):
         found = failure_of_response(await request(envoy.url, "POST", "/v1/orders", content=ORDER))
     assert (found.reason, found.outcome) == ("ANSWER_LOST", "unknown")
 
 
-async def test_an_answer_that_does_not_come_leaves_the_outcome_open(directory: Path) -> None:
+@over_both
+async def test_an_answer_that_does_not_come_leaves_the_outcome_open(
+    directory: Path, calls: str
+) -> None:
     async with (
         listening(directory / "authz.sock", authz_answering()),
-        listening(directory / "edge.sock", silent),
-        envoy_before(directory, answer_timeout_s=0.2) as envoy,
+        listening(directory / calls, silent),
+        envoy_before(directory, answer_timeout_s=0.2, calls=calls_to(directory, calls)) as envoy,
     ):
         found = failure_of_response(await request(envoy.url, "POST", "/v1/orders", content=ORDER))
     assert (found.reason, found.outcome) == ("ANSWER_LATE", "unknown")

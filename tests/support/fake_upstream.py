@@ -18,9 +18,12 @@ NOBODY = 9
 
 @asynccontextmanager
 async def envoy_before(directory: Path, **settings: Any) -> AsyncIterator[EnvoyProcess]:
-    """Run Envoy before whatever is at the sockets of a directory."""
+    """Run Envoy before whatever is at the sockets of a directory; calls go to `edge.sock` unless
+    `calls` says otherwise.
+    """
+    chosen = {"calls": None, "port": 0, "http_port": NOBODY, **settings}
     process = EnvoyProcess(
-        replace(EnvoySettings.beside(directory), port=0, http_port=NOBODY, **settings),
+        replace(EnvoySettings.beside(directory), **chosen),
         directory,
         binary=find_binary(),
     )

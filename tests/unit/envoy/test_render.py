@@ -61,6 +61,7 @@ def test_the_defaults_are_those_of_the_file() -> None:
     assert [Path(value).name for value in _values(after, "path") if ".tradewire" in value] == [
         "envoy.sock",
         "edge.sock",
+        "calls.sock",
         "authz.sock",
     ]
 
@@ -118,6 +119,26 @@ def test_with_an_authority_of_clients_they_need_its_certificates() -> None:
     assert context["common_tls_context"]["validation_context"] == {
         "trusted_ca": {"filename": "/ca.pem"}
     }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"calls": None},
+        {
+            "venue": Remote(host="venue.internal", port=1),
+            "authz": Remote(host="venue.internal", port=2),
+            "upstream_tls": PEERS,
+        },
+    ],
+    ids=["no socket", "elsewhere"],
+)
+def test_without_a_socket_for_calls_they_go_the_way_of_streams(changes: dict[str, Any]) -> None:
+    config = render(settings(**changes))
+    names = [cluster["name"] for cluster in config["static_resources"]["clusters"]]
+    assert names == ["venue", "authz", "http_edge"]
+    assert "venue_calls" not in _values(config, "cluster")
+    assert "venue_calls" in _values(render(settings()), "cluster")
 
 
 @pytest.mark.parametrize(
