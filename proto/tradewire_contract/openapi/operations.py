@@ -13,6 +13,7 @@ from tradewire_contract.openapi.answers import PUBLIC, reasons_of
 from tradewire_contract.openapi.comments import Comments, summary
 from tradewire_contract.openapi.examples import Examples
 from tradewire_contract.openapi.prose import (
+    AUTHENTICATE,
     BEARER,
     DEPRECATION_HEADERS,
     LIMIT_HEADERS,
@@ -34,8 +35,7 @@ Operation = dict[str, Any]
 
 JSON = "application/json"
 EVENTS = "text/event-stream"
-# Answers after which to wait may help.
-_WAITING = {429, 503}
+_MORE_HEADERS = {401: (AUTHENTICATE,), 429: (RETRY_AFTER,), 503: (RETRY_AFTER,)}
 
 
 class Operations:
@@ -153,7 +153,7 @@ class Operations:
         lines = [f"- `{entry.name}`: {self.reason_text(entry)}" for entry in entries]
         return {
             "description": "\n".join([f"{HTTPStatus(status).phrase}. Reasons:", "", *lines]),
-            **headers_of(route, waiting=status in _WAITING),
+            **headers_of(route, more=_MORE_HEADERS.get(status, ())),
             "content": {
                 JSON: {
                     "schema": reference("Status"),
@@ -234,11 +234,11 @@ def event_schema(message: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def headers_of(route: Route, *, limits: bool = True, waiting: bool = False) -> dict[str, Any]:
+def headers_of(route: Route, *, limits: bool = True, more: Sequence[str] = ()) -> dict[str, Any]:
     """Return the headers of an answer as the member of a response, nothing if there are none."""
     names = [
         *(LIMIT_HEADERS if limits else ()),
-        *((RETRY_AFTER,) if waiting else ()),
+        *more,
         *(DEPRECATION_HEADERS if route.method.deprecation is not None else ()),
     ]
     if not names:

@@ -9,6 +9,7 @@ from tradewire_contract.openapi.rules import Schema
 LIMIT_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 DEPRECATION_HEADERS = ("Deprecation", "Sunset", "Link")
 RETRY_AFTER = "Retry-After"
+AUTHENTICATE = "WWW-Authenticate"
 BEARER = "bearer"
 SIGNATURE = ("signatureKey", "signatureTimestamp", "signatureNonce", "signature")
 
@@ -131,6 +132,7 @@ def headers() -> dict[str, Any]:
         "RateLimit-Remaining": count("Units that are left of it."),
         "RateLimit-Reset": count("Seconds until it is whole again."),
         RETRY_AFTER: count("Seconds to wait before the next try."),
+        AUTHENTICATE: text("What a request may show (RFC 9110).", "Bearer"),
         "Deprecation": text("Since when the method is deprecated (RFC 9745).", "@1798675200"),
         "Sunset": text("From when it may be gone (RFC 8594).", "Thu, 01 Jul 2027 00:00:00 GMT"),
         "Link": text(
