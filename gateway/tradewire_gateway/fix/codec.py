@@ -232,7 +232,10 @@ class Decoder:
         if stop >= 0:
             self._position, self._search = stop + 1, None
         elif len(self._buffer) - end > self._message_bytes_max:
-            self._position, self._search = begin, None
+            # No message ends in all this, so that only the last one to begin may be a good one.
+            last = self._buffer.rfind(b"8=FIX", begin)
+            rest = len(self._buffer) - _HEAD_BYTES_MAX
+            self._position, self._search = (last if last >= 0 else rest), None
         else:
             # The last bytes may be the beginning of what is looked for.
             self._search = found if found >= 0 else max(search, len(self._buffer) - 3)

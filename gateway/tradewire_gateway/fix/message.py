@@ -80,4 +80,5 @@ class Message:
     """MsgType(35), which the header repeats when the message came over the wire."""
     header: Fields = field(default_factory=Fields)
     body: Fields = field(default_factory=Fields)
-    trailer: Fields = field(default_factory=Fields)
+    trailer: Fields | None = None
+    """What stands between body and checksum, which is a Signature(89) or nothing."""

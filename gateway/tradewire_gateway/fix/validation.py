@@ -190,14 +190,13 @@ class _Part(NamedTuple):
     """The header, body or trailer of a layout."""
 
     begin: int
-    end: int
     nodes: list[_Node]
     tags: tuple[int, ...] | None
-    """The tags alone where there is no group: then the values are those from begin to end."""
+    """The tags alone where there is no group: then the values from begin on belong to them."""
 
     def fields(self, values: tuple[str, ...]) -> Fields:
         if self.tags is not None:
-            return Fields(zip(self.tags, values[self.begin : self.end], strict=True))
+            return Fields(zip(self.tags, values[self.begin :], strict=False))
         return _tree(self.nodes, values)
 
 
@@ -211,7 +210,7 @@ def _tree(nodes: list[_Node], values: tuple[str, ...]) -> Fields:
     return fields
 
 
-_EMPTY: Final = _Part(0, 0, [], ())
+_EMPTY: Final = _Part(0, [], ())
 
 
 @dataclass(slots=True)
@@ -251,7 +250,7 @@ class _Layout:
             msg_type,
             self.header.fields(values),
             self.body.fields(values),
-            self.trailer.fields(values),
+            self.trailer.fields(values) if self.trailer.nodes else None,
         )
 
 
@@ -314,7 +313,7 @@ class _Structure:
             nodes.append(self._node(tag, section))
         flat = all(node.entries is None for node in nodes)
         tags = tuple(node.tag for node in nodes) if flat else None
-        return _Part(begin, self._position, nodes, tags)
+        return _Part(begin, nodes, tags)
 
     def _node(self, tag: int, section: Section) -> _Node:
         """Read a field of a section, with the group that it counts."""

@@ -16,7 +16,6 @@ from functools import lru_cache
 from typing import Final
 
 SECOND_NS: Final = 1_000_000_000
-_DAY_NS: Final = 86_400 * SECOND_NS
 
 
 class DataType(Enum):
@@ -53,8 +52,10 @@ _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _COUNT: Final = re.compile(r"[0-9]{1,9}")
 _DECIMAL: Final = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
 # Second 60 is a leap second.
-_TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)(?:\.([0-9]{1,9}))?")
-_TIMESTAMP: Final = re.compile(rf"([0-9]{{8}})-{_TIME.pattern}")
+_SECONDS: Final = re.compile(r"([0-5][0-9]|60)(?:\.([0-9]{1,9}))?")
+_TIME: Final = re.compile(rf"(?:[01][0-9]|2[0-3]):[0-5][0-9]:{_SECONDS.pattern}")
+_MINUTE: Final = re.compile(r"[0-9]{8}-([01][0-9]|2[0-3]):([0-5][0-9]):")
+_MINUTE_LENGTH: Final = len("YYYYMMDD-HH:MM:")
 _MONTH_YEAR: Final = re.compile(r"([0-9]{6})(?:([0-9]{2})|w[1-5])?")
 _WORDS: Final = re.compile(r"[^ ]+(?: [^ ]+)*")
 
@@ -84,15 +85,13 @@ def parse_utc_timestamp(text: str) -> int | None:
 
     A leap second, which FIX writes as second 60, is the first moment of the next minute.
     """
-    match = _TIMESTAMP.fullmatch(text)
-    if match is None:
+    minute_ns = _minute_ns(text[:_MINUTE_LENGTH])
+    match = _SECONDS.fullmatch(text, _MINUTE_LENGTH)
+    if minute_ns is None or match is None:
         return None
-    day, hours, minutes, seconds, fraction = match.groups()
-    midnight = _midnight_ns(day)
-    if midnight is None:
-        return None
-    whole = (int(hours) * 60 + int(minutes)) * 60 + int(seconds)
-    return midnight + whole * SECOND_NS + (int(fraction.ljust(9, "0")) if fraction else 0)
+    seconds, fraction = match.groups()
+    nanoseconds = int(fraction.ljust(9, "0")) if fraction else 0
+    return minute_ns + int(seconds) * SECOND_NS + nanoseconds
 
 
 def format_utc_timestamp(time_ns: int, digits: int = 3) -> str:
@@ -114,8 +113,17 @@ def format_boolean(flag: bool) -> str:
 
 
 @lru_cache(maxsize=256)
+def _minute_ns(text: str) -> int | None:
+    """Return when the minute `YYYYMMDD-HH:MM:` begins; the same few come again and again."""
+    match = _MINUTE.fullmatch(text)
+    midnight_ns = _midnight_ns(text[:8]) if match else None
+    if match is None or midnight_ns is None:
+        return None
+    return midnight_ns + (int(match[1]) * 60 + int(match[2])) * 60 * SECOND_NS
+
+
 def _midnight_ns(day: str) -> int | None:
-    """Return when the day `YYYYMMDD` begins; the same few days come again and again."""
+    """Return when the day of these eight digits begins."""
     try:
         begin = date(int(day[:4]), int(day[4:6]), int(day[6:]))
     except ValueError:
@@ -129,7 +137,7 @@ def _format_second(seconds: int) -> str:
 
 
 def _is_timestamp(text: str) -> bool:
-    return _TIMESTAMP.fullmatch(text) is not None and _midnight_ns(text[:8]) is not None
+    return parse_utc_timestamp(text) is not None
 
 
 def _is_date(text: str) -> bool:

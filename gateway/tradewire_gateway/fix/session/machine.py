@@ -147,7 +147,7 @@ class Session:
 
     def actions(self) -> list[Action]:
         """Return what is to be done, once."""
-        actions = self._actions.copy()
+        actions = self._actions[:]
         self._actions.clear()
         return actions
 
@@ -445,7 +445,8 @@ class Session:
 
     def _is_peer_trusted(self, raw: RawMessage, verdict: Verdict, now_ns: int) -> bool:
         """End the session when a message comes from the wrong side, time or version."""
-        sender, target = verdict.header.get(49), verdict.header.get(56)
+        header = verdict.header
+        sender, target = header.get(49), header.get(56)
         if raw.begin_string != self._settings.begin_string:
             self._skip_expected(verdict, now_ns)
             self._end(now_ns, "Incorrect BeginString")

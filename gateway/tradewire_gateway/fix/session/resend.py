@@ -34,7 +34,14 @@ class Resend:
         return len(self._ranges)
 
     def request(self, begin: int, end: int) -> None:
-        """Answer from begin to end, both included, when it is its turn."""
+        """Answer from begin to end, both included, when it is its turn.
+
+        A request that goes on where one that still waits ends, or repeats it, joins it: some
+        engines ask again for each message that comes too early.
+        """
+        if len(self._ranges) > 1 and self._ranges[-1][0] <= begin <= self._ranges[-1][1] + 1:
+            waiting_begin, waiting_end = self._ranges.pop()
+            begin, end = waiting_begin, max(waiting_end, end)
         self._ranges.append((begin, end))
         if len(self._ranges) == 1:
             self._fetch()
