@@ -1,7 +1,8 @@
 // Opens pages in a real browser and tells what it saw: one JSON line per page and view.
 //
 // Read from standard input: {"chromium": path, "origin": "http://…", "pages": ["/docs", …],
-// "views": [{"name", "width", "height", "scheme"}], "shots": folder or null, "full": whole pages}
+// "views": [{"name", "width", "height", "scheme"}], "shots": folder or null, "full": whole
+// pages, "barriers": paths to look at with axe, "actions": also search, and send a request from the explorer}
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 
@@ -9,6 +10,7 @@ const require = createRequire(new URL("../../gateway/explorer/package.json", imp
 const { chromium } = require("playwright-core");
 const task = JSON.parse(readFileSync(0, "utf8"));
 const EXPLORER = "/docs/explorer";
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const browser = await chromium.launch({
   executablePath: task.chromium,
@@ -60,6 +62,15 @@ const looks = () => ({
     .map((one) => one.outerHTML.slice(0, 120)),
 });
 
+/** Looks for what keeps people out, by the rules of WCAG 2.1 AA. */
+async function barriers(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() =>
+    globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] }),
+  );
+  return violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`);
+}
+
 /** Finds a place with the keyboard alone, and goes there. */
 async function search(page) {
   await page.keyboard.press("/");
@@ -95,7 +106,9 @@ for (const path of task.pages) {
         const name = path.replace("/docs", "").replaceAll("/", "_") || "_overview";
         await page.screenshot({ path: `${task.shots}/${view.name}${name}.png`, fullPage: Boolean(task.full) });
       }
-      tell({ path, view: view.name, status, errors, outside, ...seen });
+      // Contrast is tested for all colours at once, so one view of a page will do.
+      const first = view === task.views[0] && task.barriers?.includes(path);
+      tell({ path, view: view.name, status, errors, outside, barriers: first ? await barriers(page) : [], ...seen });
     }
     await context.close();
   }
