@@ -4,6 +4,9 @@
     proto/gen/python/buf/         the validation rules as a module, which the messages import
     proto/gen/tradewire.binpb     the descriptor set, for Envoy, buf and the document generators
     proto/gen/openapi.json        the OpenAPI document of the REST edge
+    proto/gen/tradewire-fix44.xml the FIX data dictionary, in the format of QuickFIX
+    proto/gen/rules-of-engagement.md
+                                  what FIX clients must know, table by table
     clients/python/tradewire_client/_gen/
                                   dataclasses and typed grpc.aio stubs, for the Python client
 
@@ -87,18 +90,18 @@ def generate(out: Path) -> None:
     image = _read_image(out / IMAGE)
     _generate_python(out, source, contract, image)
     _generate_client(out, contract, image)
-    _generate_openapi(out)
+    _run(out, "tradewire_contract.openapi", out / OPENAPI)
+    _run(out, "tradewire_contract.fix", (out / IMAGE).parent)
 
 
-def _generate_openapi(out: Path) -> None:
-    """Write the OpenAPI document, in a process that imports the code that was just generated.
+def _run(out: Path, module: str, target: Path) -> None:
+    """Let a module write documents, in a process that imports the code that was just generated.
 
     Here it would find the committed one, and the annotations of the contract must stay unknown.
     """
     path = os.pathsep.join([str(out / PYTHON), str(PROTO)])
-    program = [sys.executable, "-m", "tradewire_contract.openapi"]
     subprocess.run(
-        [*program, str(out / IMAGE), str(out / OPENAPI)],
+        [sys.executable, "-m", module, str(out / IMAGE), str(target)],
         env=os.environ | {"PYTHONPATH": path},
         check=True,
     )

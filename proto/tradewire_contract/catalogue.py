@@ -43,6 +43,7 @@ class ReasonEntry(NamedTuple):
     retryable: bool
     advice: str
     http_status: int
+    restatement_reason: int | None = None
 
 
 @cache
@@ -72,4 +73,5 @@ def _read(number: int, name: str, rule: options_pb2.ReasonRule) -> ReasonEntry:
         retryable=rule.retryable,
         advice=rule.advice,
         http_status=rule.http_status or HTTP_STATUS[rule.code],
+        restatement_reason=optional("restatement_reason"),
     )
