@@ -7,8 +7,8 @@ import tradewire_contract
 _PACKAGE = Path(tradewire_contract.__file__).parent
 # In a wheel everything stands beside the package that reads the contract.
 _INSTALLED = _PACKAGE / "gen"
-_CHECKOUT = _PACKAGE.parents[1]
-_IN_CHECKOUT = {
+CHECKOUT = _PACKAGE.parents[1]
+IN_CHECKOUT = {
     "tradewire.binpb": "proto/gen/tradewire.binpb",
     "openapi.json": "proto/gen/openapi.json",
     "signing.json": "tests/vectors/signing.json",
@@ -21,7 +21,7 @@ _EXPLORER = "gateway/explorer/node_modules/@scalar/api-reference/dist/browser/st
 
 def contract_file(name: str) -> bytes | None:
     """Return a file by its name, None if this installation does not have it."""
-    for path in (_INSTALLED / name, _CHECKOUT / _IN_CHECKOUT[name]):
+    for path in (_INSTALLED / name, CHECKOUT / IN_CHECKOUT[name]):
         if path.is_file():
             return path.read_bytes()
     return None
@@ -29,7 +29,7 @@ def contract_file(name: str) -> bytes | None:
 
 def proto_files() -> dict[str, bytes]:
     """Return the contract's source by path, e.g. `tradewire/v1/order.proto`."""
-    for root in (_INSTALLED / "proto", _CHECKOUT / "proto"):
+    for root in (_INSTALLED / "proto", CHECKOUT / "proto"):
         found = sorted((root / _PROTO_FOLDER).glob("*.proto"))
         if found:
             return {f"{_PROTO_FOLDER}/{path.name}": path.read_bytes() for path in found}
@@ -38,5 +38,5 @@ def proto_files() -> dict[str, bytes]:
 
 def explorer_bundle() -> bytes | None:
     """Return the explorer's program, None where its npm package is not installed."""
-    path = _CHECKOUT / _EXPLORER
+    path = CHECKOUT / _EXPLORER
     return path.read_bytes() if path.is_file() else None

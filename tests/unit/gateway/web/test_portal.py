@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from functools import cache
 from itertools import pairwise
 from urllib.parse import unquote
@@ -9,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 from google.rpc import code_pb2
 from tradewire_contract import methods, reasons, routes
-from tradewire_gateway.web.contract_files import proto_files
+from tradewire_gateway.web.contract_files import CHECKOUT, IN_CHECKOUT, proto_files
 from tradewire_gateway.web.portal import Portal
 from tradewire_gateway.web.reference import source_files
 from tradewire_gateway.web.rendering import EXAMPLES, FOLDER
@@ -190,6 +191,14 @@ def test_files_are_handed_out_as_they_are() -> None:
     assert len(proto_files()) == len(source_files())
     for path in ("/docs/openapi.json", "/docs/signing.json"):
         assert json.loads(text(path))
+
+
+def test_an_installed_package_has_every_file() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    for name, source in IN_CHECKOUT.items():
+        assert included[source] == f"tradewire_contract/gen/{name}"
+    assert included["proto/tradewire/v1"] == "tradewire_contract/gen/proto/tradewire/v1"
 
 
 @pytest.mark.parametrize("path", ["/console", "/v1/ws", "/docs/<script>"])
