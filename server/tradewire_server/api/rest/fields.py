@@ -42,12 +42,31 @@ _TEXT_MESSAGES: dict[str, tuple[Callable[[], Any], str]] = {
 }
 
 
-class Fields(NamedTuple):
-    """A message's fields under each of their names; how long its lists may be, if that is said."""
+class Field(NamedTuple):
+    """What is looked at of a field: read once, because reading a descriptor makes objects anew.
 
-    by_name: dict[str, FieldDescriptor]
+    `is_text` says that its message is written as one text; `oneof` is empty without one, and
+    `items_max` 0 if the contract does not bound the list.
+    """
+
+    name: str
+    json_name: str
+    oneof: str
+    is_repeated: bool
+    items_max: int
+    cpp_type: int
+    type: int
+    message: Descriptor | None
+    is_text: bool
+    enum: EnumDescriptor | None
+    enum_names: frozenset[str]
+
+
+class Fields(NamedTuple):
+    """A message's fields under each of their names."""
+
+    by_name: dict[str, Field]
     names: tuple[str, ...]
-    items_max: dict[str, int]
 
 
 @cache
@@ -62,16 +81,25 @@ def fields_of(descriptor: Descriptor) -> Fields:
             continue
         if message.full_name.startswith("google.") or message.GetOptions().map_entry:
             raise ContractError(f"{field.full_name} is of a kind that REST requests do not have")
-    by_name = {field.name: field for field in descriptor.fields}
-    by_name |= {field.json_name: field for field in descriptor.fields}
-    bounds = {
-        field.name: field.GetOptions().Extensions[validate_pb2.field].repeated.max_items
-        for field in descriptor.fields
-    }
-    return Fields(
-        by_name,
-        tuple(field.json_name for field in descriptor.fields),
-        {name: bound for name, bound in bounds.items() if bound},
+    fields = [_read(field) for field in descriptor.fields]
+    by_name = {field.name: field for field in fields} | {field.json_name: field for field in fields}
+    return Fields(by_name, tuple(field.json_name for field in fields))
+
+
+def _read(field: FieldDescriptor) -> Field:
+    message, enum, oneof = field.message_type, field.enum_type, field.containing_oneof
+    return Field(
+        name=field.name,
+        json_name=field.json_name,
+        oneof=oneof.name if oneof is not None else "",
+        is_repeated=field.is_repeated,
+        items_max=field.GetOptions().Extensions[validate_pb2.field].repeated.max_items,
+        cpp_type=field.cpp_type,
+        type=field.type,
+        message=message,
+        is_text=message is not None and is_text_message(message),
+        enum=enum,
+        enum_names=frozenset(value.name for value in enum.values) if enum else frozenset(),
     )
 
 
@@ -100,18 +128,17 @@ class Findings:
 class Given:
     """Which fields of one message were given, to refuse the second time."""
 
-    def __init__(self, descriptor: Descriptor) -> None:
-        self._descriptor = descriptor
+    def __init__(self) -> None:
         self._names: dict[str, str] = {}
         self._oneofs: dict[str, str] = {}
 
-    def from_path(self, field: FieldDescriptor) -> None:
+    def from_path(self, field: Field) -> None:
         """Take note of a field that is a variable of the path."""
         self._names[field.name] = _PATH
-        if field.containing_oneof is not None:
-            self._oneofs[field.containing_oneof.name] = field.name
+        if field.oneof:
+            self._oneofs[field.oneof] = field.name
 
-    def once(self, field: FieldDescriptor, name: str, *, counts: bool = True) -> str | None:
+    def once(self, field: Field, name: str, *, counts: bool = True) -> str | None:
         """Take note of a field and say why it must not be given here, None if it may.
 
         A null (it does not count) is no member of its oneof.
@@ -122,13 +149,12 @@ class Given:
             return "is given by the path, and a second time here"
         if former:
             return "is given twice" + ("" if former == name else f", as {former} and as {name}")
-        oneof = field.containing_oneof
-        if oneof is None or not counts:
+        if not field.oneof or not counts:
             return None
-        other = self._oneofs.setdefault(oneof.name, field.name)
+        other = self._oneofs.setdefault(field.oneof, field.name)
         return None if other == field.name else f"excludes {other}, which is given too"
 
-    def repeated(self, field: FieldDescriptor, name: str) -> str | None:
+    def repeated(self, field: Field, name: str) -> str | None:
         """Take note of one more value of a list, which has to be under the same name."""
         former = self._names.setdefault(field.name, name)
         return None if former == name else f"is given twice, as {former} and as {name}"
@@ -158,16 +184,14 @@ def shown(text: str) -> str:
     return (text if text.isprintable() else ascii(text)[1:-1])[:SHOWN_MAX] or '""'
 
 
-def text_problem(field: FieldDescriptor, text: str) -> str | None:
+def text_problem(field: Field, text: str) -> str | None:
     """Say why a text is not a value of a field, None if it is one."""
-    if _SURROGATE.search(text):
+    if not text.isascii() and _SURROGATE.search(text):
         return "has half a character: it is not valid Unicode"
-    message = field.message_type
-    if message is not None:
-        return _text_message_problem(message, text)
-    enum = field.enum_type
-    if enum is not None:
-        return None if text in enum.values_by_name else _enum_text_problem(enum, text)
+    if field.message is not None:
+        return _text_message_problem(field.message, text)
+    if field.enum is not None:
+        return None if text in field.enum_names else _enum_text_problem(field.enum, text)
     if field.cpp_type in _INTEGER_BOUNDS:
         return _integer_text_problem(field, text)
     if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
@@ -178,10 +202,10 @@ def text_problem(field: FieldDescriptor, text: str) -> str | None:
     return None
 
 
-def number_problem(field: FieldDescriptor, number: int | float) -> str | None:
+def number_problem(field: Field, number: int | float) -> str | None:
     """Say why a number is not a value of a field, None if it is one."""
     bounds = _INTEGER_BOUNDS.get(field.cpp_type)
-    if field.enum_type is not None:
+    if field.enum is not None:
         bounds = _INTEGER_BOUNDS[FieldDescriptor.CPPTYPE_INT32]
     if bounds is not None:
         if isinstance(number, float) and not number.is_integer():
@@ -191,13 +215,13 @@ def number_problem(field: FieldDescriptor, number: int | float) -> str | None:
     return None if field.cpp_type in _FLOATS else f"must be {kind_of(field)}"
 
 
-def kind_of(field: FieldDescriptor) -> str:
+def kind_of(field: Field) -> str:
     """Return what JSON has for a value of this field, for an error text."""
-    if field.message_type is not None:
-        text = _TEXT_MESSAGES.get(field.message_type.full_name)
+    if field.message is not None:
+        text = _TEXT_MESSAGES.get(field.message.full_name)
         return f'a string such as "{text[1]}"' if text else "an object"
-    if field.enum_type is not None:
-        return f"one of {', '.join(_enum_names(field.enum_type))}"
+    if field.enum is not None:
+        return f"one of {', '.join(_enum_names(field.enum))}"
     if field.cpp_type in _INTEGER_BOUNDS:
         return "a whole number"
     if field.cpp_type in _FLOATS:
@@ -227,7 +251,7 @@ def _enum_text_problem(enum: EnumDescriptor, text: str) -> str | None:
     return f"must be one of {', '.join(names)}{did_you_mean(text, names)}"
 
 
-def _integer_text_problem(field: FieldDescriptor, text: str) -> str | None:
+def _integer_text_problem(field: Field, text: str) -> str | None:
     if _INTEGER.fullmatch(text):
         return number_problem(field, int(text.partition(".")[0]))
     if _EXPONENT.fullmatch(text):

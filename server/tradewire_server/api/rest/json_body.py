@@ -19,10 +19,10 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from tradewire_server.api.admission import violation_error
 from tradewire_server.api.errors import ApiError, make_error
 from tradewire_server.api.rest.fields import (
+    Field,
     Findings,
     Given,
     fields_of,
-    is_text_message,
     kind_of,
     number_problem,
     shown,
@@ -114,14 +114,14 @@ def _check_message(
             _check_field(field, value, findings, where=where)
 
 
-def _check_field(field: FieldDescriptor, value: Any, findings: Findings, *, where: str) -> None:
+def _check_field(field: Field, value: Any, findings: Findings, *, where: str) -> None:
     if not field.is_repeated:
         _check_value(field, value, findings, where=where)
         return
     if not isinstance(value, list) or isinstance(value, _Members):
         findings.add(where, "must be a list: [...]")
         return
-    most = fields_of(field.containing_type).items_max.get(field.name, VALUES_MAX)
+    most = field.items_max or VALUES_MAX
     if len(value) > most:
         findings.add(where, f"must have at most {most} items")
         return
@@ -131,12 +131,11 @@ def _check_field(field: FieldDescriptor, value: Any, findings: Findings, *, wher
         _check_value(field, item, findings, where=f"{where}[{index}]")
 
 
-def _check_value(field: FieldDescriptor, value: Any, findings: Findings, *, where: str) -> None:
-    message = field.message_type
-    if message is not None and not is_text_message(message):
+def _check_value(field: Field, value: Any, findings: Findings, *, where: str) -> None:
+    message = field.message
+    if message is not None and not field.is_text:
         if isinstance(value, _Members):
-            inner = Given(message)
-            _check_message(value, message, inner, findings, path=f"{where}.")
+            _check_message(value, message, Given(), findings, path=f"{where}.")
         else:
             findings.add(where, f"must be {kind_of(field)}")
         return

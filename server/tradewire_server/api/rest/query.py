@@ -13,6 +13,7 @@ from tradewire_contract import Route
 from tradewire_server.api.admission import violation_error
 from tradewire_server.api.errors import make_error
 from tradewire_server.api.rest.fields import (
+    Field,
     Findings,
     Given,
     fields_of,
@@ -34,16 +35,15 @@ def check_target(route: Route, target: str) -> Given:
     path, _, query = target.partition("?")
     _decode(path, "the path")
     by_name = fields_of(route.method.request).by_name
-    given = Given(route.method.request)
+    given = Given()
     for variable in route.variables:
         given.from_path(by_name[variable])
     findings = Findings()
-    allowed = {field.name: field for field in route.query_fields}
-    for part in query.split("&"):
+    for part in query.split("&") if query else ():
         if findings.is_full:
             break
         if part:
-            _check_parameter(part, allowed, given, findings, route)
+            _check_parameter(part, given, findings, route)
     if findings.found:
         raise violation_error(findings.found)
     return given
@@ -51,15 +51,15 @@ def check_target(route: Route, target: str) -> Given:
 
 def _check_parameter(
     part: str,
-    allowed: dict[str, FieldDescriptor],
     given: Given,
     findings: Findings,
     route: Route,
 ) -> None:
     name, equals, raw = part.partition("=")
+    allowed = {field.name: field.json_name for field in route.query_fields}
     field = fields_of(route.method.request).by_name.get(name)
     if field is None or (field.name not in allowed and field.name not in route.variables):
-        what = unknown(name, [field.json_name for field in allowed.values()])
+        what = unknown(name, allowed.values())
         if route.has_body:
             what = "is not taken from the query: send it in the body"
         findings.add(shown(name), what)
@@ -76,7 +76,7 @@ def _check_parameter(
         findings.add(field.name, problem)
 
 
-def is_bool_text(field: FieldDescriptor, value: str) -> bool:
+def is_bool_text(field: Field, value: str) -> bool:
     """Say whether this is a truth value, which in a query has no quotes that could be wrong."""
     return field.cpp_type == FieldDescriptor.CPPTYPE_BOOL and value in ("true", "false")
 

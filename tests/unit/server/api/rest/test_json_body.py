@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tradewire.v1 import order_service_pb2, session_service_pb2
 from tradewire_contract import Route, routes
 from tradewire_server.api.errors import ApiError
-from tradewire_server.api.rest.fields import FOUND_MAX, Given
+from tradewire_server.api.rest.fields import FOUND_MAX, Given, fields_of
 from tradewire_server.api.rest.json_body import VALUES_MAX, check_body
 
 from tests.support.failures import Failure, failure_of
@@ -26,9 +26,9 @@ ROUTES = [route for route in routes() if route.has_body]
 
 
 def check(body: bytes | str, descriptor: Descriptor = PLACE, path: tuple[str, ...] = ()) -> None:
-    given = Given(descriptor)
+    given = Given()
     for name in path:
-        given.from_path(descriptor.fields_by_name[name])
+        given.from_path(fields_of(descriptor).by_name[name])
     check_body(body if isinstance(body, bytes) else body.encode(), descriptor, given)
 
 
