@@ -14,6 +14,8 @@ IN_CHECKOUT = {
     "signing.json": "tests/vectors/signing.json",
     "CHANGELOG.md": "CHANGELOG.md",
     "VERSIONING.md": "proto/VERSIONING.md",
+    "rules-of-engagement.md": "proto/gen/rules-of-engagement.md",
+    "tradewire-fix44.xml": "proto/gen/tradewire-fix44.xml",
 }
 _PROTO_FOLDER = "tradewire/v1"
 _EXPLORER = "gateway/explorer/node_modules/@scalar/api-reference/dist/browser/standalone.js"

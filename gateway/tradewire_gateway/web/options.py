@@ -34,7 +34,8 @@ class WebOptions:
     """What the HTTP edge is told. It closes nothing that it is given.
 
     `port` 0 takes any free one. `rest_url` is where clients find REST, without a slash at its end;
-    it is asked when a page is first shown, since Envoy may start later.
+    it is asked when a page is first shown, since Envoy may start later. `fix_target` is where FIX
+    is, empty where it is not served.
     """
 
     channel: grpc.aio.Channel
@@ -44,3 +45,4 @@ class WebOptions:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     limits: Sequence[LimitRow] = ()
+    fix_target: str = ""

@@ -98,6 +98,7 @@ class Portal:
                 "enum_comments": enum_comments,
                 "proto_files": proto_files,
                 "limit": self._limit,
+                "fix_target": options.fix_target,
                 "code_name": code_pb2.Code.Name,
                 "credential_reasons": _credential_reasons(),
                 **_answers(),
@@ -110,6 +111,7 @@ class Portal:
             "/docs/tradewire.binpb": lambda: _file("tradewire.binpb", "application/octet-stream"),
             "/docs/signing.json": lambda: _file("signing.json", JSON),
             "/docs/tradewire.postman_collection.json": self._collection,
+            "/docs/tradewire-fix44.xml": lambda: _file("tradewire-fix44.xml", "text/xml"),
             "/docs/search.json": self._search_index,
             "/docs/assets/scalar.js": _explorer_program,
             "/favicon.ico": lambda: _asset("icon.svg"),
@@ -249,6 +251,12 @@ class Portal:
                         lambda: PageSource(self._environment).render("grpc.md"),
                     ),
                     *(self._contract_page(file) for file in source_files()),
+                    Entry(
+                        "/docs/fix",
+                        "FIX rules",
+                        "Rules of engagement of FIX 4.4, made of the contract.",
+                        lambda: _project_page("rules-of-engagement.md"),
+                    ),
                 ),
             ),
             Group(

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from urllib.parse import unquote
@@ -199,6 +200,17 @@ def test_an_installed_package_has_every_file() -> None:
     for name, source in IN_CHECKOUT.items():
         assert included[source] == f"tradewire_contract/gen/{name}"
     assert included["proto/tradewire/v1"] == "tradewire_contract/gen/proto/tradewire/v1"
+
+
+def test_what_is_served_is_what_the_pages_say() -> None:
+    without = page("/docs/protocols").words
+    portal = Portal(replace(options(), fix_target="fix.example:9876"))
+    served = read_page(portal, "/docs/protocols").words
+    assert "fix.example:9876" in served
+    assert "This venue does not serve them" in without
+    assert "This venue does not serve them" not in served
+    rows = [tag for tag, _ in page("/docs/protocols").elements if tag == "tr"]
+    assert len(rows) == 13
 
 
 @pytest.mark.parametrize("path", ["/console", "/v1/ws", "/docs/<script>"])
