@@ -85,7 +85,11 @@ async def test_several_orders_are_canceled_in_one_call(alice: Trader, bob: Trade
     assert len((await bob.orders()).orders) == 1
 
 
-async def test_a_batch_of_a_quiet_venue_is_one_commit(floor: Floor, alice: Trader) -> None:
+async def test_a_batch_of_a_quiet_venue_is_one_commit(
+    floor: Floor, alice: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However slow the machine is.
+    monkeypatch.setattr(sequencer, "BATCH_WORK_S", 60)
     await alice.place(limit("first"))
     disk = SlowDisk(floor.venue.app)
     disk.hold()

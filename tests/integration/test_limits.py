@@ -1,6 +1,7 @@
 """Rate limits: their state on every reply, and a reserve that keeps cancels possible."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,30 @@ async def test_items_of_a_batch_are_limited_one_by_one_and_the_call_costs_one(
     assert limits_in(await canceling.initial_metadata())["ratelimit-remaining"] == 0
     outcomes = [result.WhichOneof("outcome") for result in (await canceling).results]
     assert outcomes == ["order", "error"]
+
+
+async def test_a_batch_beyond_the_limit_is_one_refusal_and_keeps_its_order(
+    data_dir: Path, clock: Clock, complaints: Complaints
+) -> None:
+    # Refusals are not forgotten within the test.
+    policy = replace(TIGHT, refusals=Gcra(1, 200, 10**9))
+    settings = Settings(data_dir=data_dir, grpc_port=0, admin_port=0, limits=policy)
+    async with running_venue(data_dir, settings=settings, clock_ns=clock) as venue:
+        await venue.provision(["alice"])
+        async with venue.connect() as channel:
+            alice = Trader(Stubs(channel), venue.credentials["alice"])
+            for number in range(4):
+                response = await alice.place_many(*(limit(f"a-{number}-{n}") for n in range(100)))
+                outcomes = [result.WhichOneof("outcome") for result in response.results]
+                assert outcomes == ["order"] * (USABLE - 1) + ["error"] * (101 - USABLE)
+                assert [r.command_number for r in response.results] == list(range(1, 101))
+                assert response.results[99].client_order_id == f"a-{number}-99"
+                found = failure_of(response.results[99].error)
+                # No ban, after more than three hundred orders that were refused.
+                assert (found.reason, found.metadata["scope"]) == ("RATE_LIMITED", "key")
+                clock.advance(20 * 3600)
+                await venue.sign_in(alice.credential)
+    audit(venue.app)
 
 
 async def test_batches_of_a_stream_say_what_is_left(tight: Floor) -> None:

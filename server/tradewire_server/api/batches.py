@@ -2,6 +2,9 @@
 
 The commands enter the sequencer together, on a lane of the call's own, and the call is answered
 when the last of them is durable. The whole call fails only when none of its commands was entered.
+
+When a limit refuses a command, it refuses those behind it as well: none overtakes another, and the
+call counts as one refusal, for a ban is for who goes on after refusals.
 """
 
 import asyncio
@@ -33,7 +36,12 @@ class Batches:
         call = current_call()
         account = own_account(account_requested)
         intake = Intake(self._admission, call, account, valid_until_ns=call.valid_until_ns)
-        submissions = [intake.submission(request) for request in requests]
+        submissions: list[Submission] = []
+        for request in requests:
+            limited = submissions[-1].tag.status if intake.limited_count else None
+            submissions.append(
+                intake.submission(request) if limited is None else intake.refused(request, limited)
+            )
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         results: list[bytes] = []
 

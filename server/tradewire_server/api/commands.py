@@ -89,13 +89,7 @@ class Intake:
 
     def submission(self, request: Request) -> Submission:
         """Return the next command as it enters the sequencer, or its refusal in its place."""
-        self._count += 1
-        tag = Tag(
-            self._count,
-            ""
-            if isinstance(request, order_service_pb2.CancelAllOrdersRequest)
-            else request.client_order_id,
-        )
+        tag = self._next_tag(request)
         try:
             if not self._admission.limiter.is_exempt(self._account):
                 self.limit(_method_of(request.DESCRIPTOR))
@@ -110,6 +104,16 @@ class Intake:
             return Submission(REFUSED_AT_EDGE, 0, tag._replace(status=auth_error(error).status))
         except ApiError as error:
             return Submission(REFUSED_AT_EDGE, 0, tag._replace(status=error.status))
+
+    def refused(self, request: Request, status: status_pb2.Status) -> Submission:
+        """Return the refusal of the next command, which costs nothing."""
+        return Submission(REFUSED_AT_EDGE, 0, self._next_tag(request)._replace(status=status))
+
+    def _next_tag(self, request: Request) -> Tag:
+        self._count += 1
+        if isinstance(request, order_service_pb2.CancelAllOrdersRequest):
+            return Tag(self._count, "")
+        return Tag(self._count, request.client_order_id)
 
     def _command(self, request: Request) -> Command:
         if isinstance(request, order_service_pb2.PlaceOrderRequest):
