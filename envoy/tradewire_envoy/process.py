@@ -231,6 +231,7 @@ class EnvoyProcess:
                 await self._until_ready()
             except (EnvoyFailed, OSError) as error:
                 logger.error("Envoy does not start: %s", error)
+                await self._end()
 
     async def _until_over(self) -> str:
         """Return, when a run is over or to be ended, why."""
@@ -239,6 +240,7 @@ class EnvoyProcess:
             return "is not there"
         loop = asyncio.get_running_loop()
         health = Health(self._policy, started_s=loop.time())
+        health.was_ready = self.is_ready
         over = asyncio.create_task(process.wait())
         try:
             while not over.done():
