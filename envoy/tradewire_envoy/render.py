@@ -218,6 +218,8 @@ def _set_upstream(cluster: Json, upstream: Path | Remote, tls: ClientTls | None)
     address = {"socket_address": {"address": host, "port_value": upstream.port}}
     _endpoint(cluster)["address"] = address
     cluster["type"] = "STATIC" if _is_address(host) else "STRICT_DNS"
+    if not _is_address(host):
+        cluster["dns_lookup_family"] = "V4_PREFERRED"
     cluster["transport_socket"] = _client_tls(tls, host, grpc=cluster["name"] == VENUE)
 
 
