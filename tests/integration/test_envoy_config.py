@@ -246,6 +246,14 @@ def test_ext_authz_fails_closed_and_sees_everything() -> None:
     }
 
 
+def test_the_windows_of_all_streams_fit_into_that_of_their_connection() -> None:
+    clusters = {cluster["name"]: cluster for cluster in TEMPLATE["static_resources"]["clusters"]}
+    (options,) = clusters["venue"]["typed_extension_protocol_options"].values()
+    http2 = options["explicit_http_config"]["http2_protocol_options"]
+    needed = http2["initial_stream_window_size"] * http2["max_concurrent_streams"]
+    assert http2["initial_connection_window_size"] >= needed
+
+
 def test_nothing_may_change_a_path() -> None:
     assert MANAGER["normalize_path"] is False
     assert MANAGER["merge_slashes"] is False

@@ -9,11 +9,13 @@ import asyncio
 import json
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc.aio
 import httpx
 import pytest
 from google.protobuf import json_format
@@ -30,7 +32,7 @@ from tests.support.envoy import (
 from tests.support.failures import failure_of
 from tests.support.rest import BearerToken, failure_of_response, rest_client
 from tests.support.server_sent import event_stream
-from tests.support.trading import Trader, limit
+from tests.support.trading import Trader, cancel, limit
 from tests.support.venue import Stubs
 from tests.support.waiting import eventually
 
@@ -246,3 +248,45 @@ async def test_a_reader_that_goes_ends_its_stream_at_the_venue(rest_venue: RestV
         await anext(events)
         assert hub.subscription_count == before + 1
     await eventually(lambda: hub.subscription_count == before)
+
+
+STALLED = 40
+EXECUTIONS = 8_000
+
+
+async def test_readers_that_do_not_read_hold_up_nobody_else() -> None:
+    """All streams share a connection to the venue. What is not read of one fills its own window
+    there, and must never fill the one of the connection.
+    """
+    async with data_directory() as path, AsyncExitStack() as stack:
+        rest = await stack.enter_async_context(running_rest_venue(path, exempt=True))
+        direct = await stack.enter_async_context(rest.venue.connect())
+        through = await stack.enter_async_context(grpc.aio.insecure_channel(rest.target))
+        client = await stack.enter_async_context(
+            rest_client(rest.url, BearerToken(rest.alice.token))
+        )
+        async with Trader(Stubs(direct), rest.alice).enter() as entry:
+            for start in range(0, EXECUTIONS // 2, 250):
+                numbers = range(start, start + 250)
+                await entry.do(*(limit(f"o-{number}") for number in numbers))
+                await entry.do(*(cancel(f"o-{number}") for number in numbers))
+        request = (
+            f"GET /v1/executions:stream?afterSequence=0 HTTP/1.1\r\nhost: a\r\n"
+            f"authorization: Bearer {rest.alice.token}\r\n\r\n"
+        ).encode()
+        for _ in range(STALLED):
+            reader = stack.enter_context(socket.socket())
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            await asyncio.to_thread(reader.connect, ("127.0.0.1", rest.envoy.port))
+            reader.sendall(request)
+            # Its stream has begun.
+            assert (await asyncio.to_thread(reader.recv, 12)) == b"HTTP/1.1 200"
+        hub = rest.venue.app.hub
+        assert hub.subscription_count > 0
+        bob = Trader(Stubs(through), rest.bob)
+        await bob.place(limit("while-others-stall"))
+        async with event_stream(client, "/v1/executions:stream", afterSequence=0) as events:
+            count = 0
+            while count < EXECUTIONS:
+                event = await asyncio.wait_for(anext(events), PATIENCE_S)
+                count += len(event.get("batch", {}).get("executions", ()))
