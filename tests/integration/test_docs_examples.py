@@ -1,8 +1,11 @@
 """Every example of the documentation runs as it stands, against a venue behind Envoy."""
 
 import asyncio
+import contextlib
+import itertools
 import json
 import os
+import secrets
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -35,6 +38,7 @@ SHOWS = {
     "create_session.sh": "ey",
     "place_safely": "one order, answered twice: ",
     "follow_executions": "EXECUTION_TYPE_NEW",
+    "keep_book": "checked",
     "sdk_order": "CANCELED",
 }
 
@@ -111,6 +115,9 @@ async def _output(*command: str, cwd: Path, env: dict[str, str] | None = None) -
     )
     shown, complaints = await process.communicate()
     assert process.returncode == 0, f"{command}: {complaints.decode()}{shown.decode()[:1000]}"
+    # Nothing was lost on the way, so nothing had to be taken up again.
+    assert b"snapshot" not in complaints, complaints
+    assert b"going on" not in complaints, complaints
     return shown.decode()
 
 
@@ -133,9 +140,44 @@ def _examples(*suffixes: str) -> list[str]:
     return sorted(path.name for path in EXAMPLES.iterdir() if path.suffix in suffixes)
 
 
+@contextlib.asynccontextmanager
+async def _trading(reader: Reader) -> AsyncIterator[None]:
+    """Change the book again and again, at many prices, while the context lasts."""
+
+    async def trade() -> None:
+        async with httpx.AsyncClient(
+            base_url=reader.venue.url, headers=bearer(reader.venue.alice)
+        ) as client:
+            for number in itertools.count():
+                client_order_id = f"book-{secrets.token_hex(8)}"
+                order = {
+                    "clientOrderId": client_order_id,
+                    "symbol": "BTC-USD",
+                    "side": "SIDE_SELL" if number % 2 else "SIDE_BUY",
+                    "type": "ORDER_TYPE_LIMIT",
+                    "quantity": "0.1",
+                    "price": str(30_100 - number % 20 if number % 2 else 29_900 + number % 20),
+                }
+                (await client.post("/v1/orders", json=order)).raise_for_status()
+                if number % 3 == 0:
+                    (await client.delete(f"/v1/orders/client/{client_order_id}")).raise_for_status()
+
+    trading = asyncio.create_task(trade())
+    try:
+        yield
+    finally:
+        trading.cancel()
+        await asyncio.gather(trading, return_exceptions=True)
+
+
 async def _runs(reader: Reader, name: str) -> None:
     stem, _, suffix = name.rpartition(".")
     arguments = []
+    if stem == "keep_book":
+        async with _trading(reader):
+            shown = await reader.run(name, "60")
+        assert shown.count("checked") == 60
+        return
     if stem == "follow_executions":
         # There have to be some: those of an order that is placed and canceled.
         await reader.run("first_order.py")

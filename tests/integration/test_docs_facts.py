@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -351,3 +352,109 @@ async def test_numbers_in_the_text_are_those_of_the_policy() -> None:
     assert float(rows["heartbeat"]) < 25 / 2
     assert rows["page_size"] == "100, at most 1000"
     assert "at most 1000, 100 unless set" in text
+
+
+ETH: dict[str, Any] = {"symbol": "ETH-USD", "quantity": "1", "price": "50"}
+OTHER_SIDE: dict[str, Any] = {**ETH, "side": "SIDE_SELL", "price": "60"}
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def book(alice: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
+    """Return alice, and a book of ETH-USD in which one unit is offered at 60."""
+    (await alice.post("/v1/orders", json=order(**OTHER_SIDE))).raise_for_status()
+    yield alice
+    cancel = await alice.post("/v1/orders:cancelAll", json={"symbol": "ETH-USD"})
+    cancel.raise_for_status()
+
+
+def market(**fields: Any) -> dict[str, Any]:
+    """Return the fields of a market order."""
+    return {**ETH, "type": "ORDER_TYPE_MARKET", "price": None, **fields}
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "reason"),
+    [
+        ({}, "NEW", "UNSPECIFIED"),
+        ({"timeInForce": "TIME_IN_FORCE_DAY"}, "NEW", "UNSPECIFIED"),
+        ({"price": "60", "quantity": "0.5"}, "FILLED", "UNSPECIFIED"),
+        ({"price": "60", "quantity": "3"}, "PARTIALLY_FILLED", "UNSPECIFIED"),
+        ({"timeInForce": "TIME_IN_FORCE_IOC"}, "CANCELED", "IMMEDIATE_OR_CANCEL"),
+        (
+            {"timeInForce": "TIME_IN_FORCE_FOK", "price": "60", "quantity": "3"},
+            "CANCELED",
+            "FILL_OR_KILL",
+        ),
+        ({"price": "60", "postOnly": "POST_ONLY_REPRICE"}, "NEW", "UNSPECIFIED"),
+        (market(), "FILLED", "UNSPECIFIED"),
+        (market(quantity="3"), "CANCELED", "NO_LIQUIDITY"),
+        (market(quantity=None, quoteQuantity="30"), "FILLED", "UNSPECIFIED"),
+    ],
+)
+async def test_order_types_do_what_the_table_says(
+    book: httpx.AsyncClient, fields: dict[str, Any], status: str, reason: str
+) -> None:
+    wanted = {name: value for name, value in order(**{**ETH, **fields}).items() if value}
+    placed = (await book.post("/v1/orders", json=wanted)).raise_for_status().json()["order"]
+    assert placed["status"] == f"ORDER_STATUS_{status}"
+    assert placed["reason"] == f"REASON_{reason}"
+    if "postOnly" in fields:
+        tick = (await book.get("/v1/instruments/ETH-USD")).json()["instrument"]["tickSize"]
+        assert Decimal(placed["price"]) == 60 - Decimal(tick)
+    if fields.get("timeInForce") == "TIME_IN_FORCE_DAY":
+        assert placed["expireTime"].endswith("T00:00:00Z")
+    if status == "FILLED" and "quoteQuantity" not in fields:
+        assert placed["leavesQuantity"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"type": "ORDER_TYPE_MARKET"}, "FIELDS_CONFLICT"),
+        ({"price": "50.0000001"}, "PRICE_OFF_TICK"),
+        ({"quantity": "0.0000001"}, "QUANTITY_OFF_LOT"),
+        ({"quantity": "9999999"}, "QUANTITY_OUT_OF_RANGE"),
+        ({"timeInForce": "TIME_IN_FORCE_GTD"}, "EXPIRE_TIME_INVALID"),
+    ],
+)
+async def test_what_an_instrument_does_not_allow_is_refused(
+    book: httpx.AsyncClient, fields: dict[str, Any], reason: str
+) -> None:
+    wanted = order(**{**ETH, **fields})
+    assert error(await book.post("/v1/orders", json=wanted)) == (400, reason, "refused")
+    found = await book.get(f"/v1/orders/client/{wanted['clientOrderId']}")
+    assert error(found) == (404, "ORDER_NOT_FOUND", "refused")
+
+
+async def test_an_amend_says_whether_the_order_kept_its_place(book: httpx.AsyncClient) -> None:
+    placed = order(**ETH)
+    (await book.post("/v1/orders", json=placed)).raise_for_status()
+    path = f"/v1/orders/client/{placed['clientOrderId']}"
+    for change, kept in (({"quantity": "0.5"}, True), ({"price": "49"}, False)):
+        amend = {"clientOrderId": new_id(), **change}
+        answer = (await book.patch(path, json=amend)).raise_for_status().json()
+        assert answer["priorityKept"] is kept
+        by_new_id = await book.get(f"/v1/orders/client/{amend['clientOrderId']}")
+        assert by_new_id.json()["order"]["orderId"] == answer["order"]["orderId"]
+    (await book.delete(path)).raise_for_status()
+    assert error(await book.delete(path)) == (400, "ORDER_CLOSED", "refused")
+
+
+async def test_a_batch_has_a_result_for_each(book: httpx.AsyncClient) -> None:
+    orders = [order(**ETH), order(**{**ETH, "price": "50.0000001"}), order(**ETH)]
+    answer = (await book.post("/v1/orders:batchPlace", json={"orders": orders})).raise_for_status()
+    results = answer.json()["results"]
+    assert ["order" in result for result in results] == [True, False, True]
+    assert results[1]["error"]["details"][0]["reason"] == "PRICE_OFF_TICK"
+
+
+async def test_self_trade_prevention_names_the_other_order(book: httpx.AsyncClient) -> None:
+    before = (await book.get("/v1/balances")).json()["asOfSequence"]
+    mode = "SELF_TRADE_PREVENTION_CANCEL_NEWEST"
+    wanted = order(**{**ETH, "price": "60"}, selfTradePrevention=mode)
+    placed = (await book.post("/v1/orders", json=wanted)).raise_for_status().json()["order"]
+    assert placed["reason"] == "REASON_SELF_TRADE_PREVENTED"
+    found = (await book.get("/v1/executions", params={"afterSequence": before})).json()
+    assert int(found["executions"][-1]["counterOrderId"]) > 0
+    types = [execution["type"] for execution in found["executions"]]
+    assert types == ["EXECUTION_TYPE_NEW", "EXECUTION_TYPE_CANCELED"]

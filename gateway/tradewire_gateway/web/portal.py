@@ -210,6 +210,12 @@ class Portal:
                         "rest.md",
                     ),
                     prose(
+                        "/docs/orders",
+                        "Orders",
+                        "Types, rules, life cycle, amends, cancels and batches.",
+                        "orders.md",
+                    ),
+                    prose(
                         "/docs/retries",
                         "What happened to my order?",
                         "Refused, rejected, unknown; and how to repeat safely.",

@@ -29,7 +29,7 @@ _KIND = re.compile(r'<span class="kind">.*?</span>', re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
 _NOT_OF_A_SLUG = re.compile(r"[^a-z0-9]+")
 _LANGUAGES = {"sh": "bash", "py": "python", "ts": "typescript"}
-_LANGUAGE_NAMES = {"sh": "curl and openssl", "py": "Python", "ts": "TypeScript"}
+_LANGUAGE_NAMES = {"sh": "curl", "py": "Python", "ts": "TypeScript"}
 # What is in the list beside the page.
 _HEADINGS = re.compile(r'<h([23])\b[^>]*\bid="([^"]+)"[^>]*>(.*?)</h\1>', re.DOTALL)
 
