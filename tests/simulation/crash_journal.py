@@ -39,7 +39,8 @@ def copy_of(data_dir: Path, directory: Path) -> Path:
 
     A process that it has left behind may still write a snapshot, and remove the oldest one.
     """
-    unfinished = shutil.ignore_patterns("*.unfinished")
+    # Nor can the sockets be copied that it has left behind.
+    unfinished = shutil.ignore_patterns("*.unfinished", "*.sock")
     for _ in range(COPY_TRIES):
         with contextlib.suppress(shutil.Error):
             shutil.copytree(data_dir, directory, ignore=unfinished)
