@@ -101,7 +101,7 @@ def request_methods(msg_type: str) -> tuple[Method, ...]:
     return tuple(each for each in methods().values() if each.fix_request == msg_type)
 
 
-def sources(rule: MessageRule) -> tuple[Descriptor, ...]:
+def source_messages(rule: MessageRule) -> tuple[Descriptor, ...]:
     """Return the contract's messages whose fields a FIX message carries.
 
     Where a request may call several methods it is the widest one: that of the stream.
@@ -131,7 +131,7 @@ def _message(rule: MessageRule) -> FixMessage:
     first = {Use.ECHOED, Use.DECIDES, Use.SESSION}
     candidates = [
         *(_extra_member(extra) for extra in rule.extras if extra.use in first),
-        *(member for source in sources(rule) for member in _annotated(source, rule)),
+        *(member for source in source_messages(rule) for member in _annotated(source, rule)),
         *(_extra_member(extra) for extra in rule.extras if extra.use not in first),
     ]
     members = [
