@@ -168,6 +168,10 @@ async def _trading(reader: Reader) -> AsyncIterator[None]:
     finally:
         trading.cancel()
         await asyncio.gather(trading, return_exceptions=True)
+        async with httpx.AsyncClient(
+            base_url=reader.venue.url, headers=bearer(reader.venue.alice)
+        ) as client:
+            (await client.post("/v1/orders:cancelAll", json={})).raise_for_status()
 
 
 async def _runs(reader: Reader, name: str) -> None:

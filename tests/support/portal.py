@@ -46,11 +46,14 @@ class Page(HTMLParser):
     def __post_init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self._in_command = False
+        self._language = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
         self.elements.append((tag, found))
-        if found.get("class") == "code" and found.get("data-language") == "bash":
+        if found.get("class") == "code":
+            self._language = found["data-language"]
+        if tag == "pre" and self._language == "bash":
             self.commands.append("")
             self._in_command = True
 
@@ -60,7 +63,7 @@ class Page(HTMLParser):
             self.commands[-1] += data
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "div":
+        if tag == "pre":
             self._in_command = False
 
     @property

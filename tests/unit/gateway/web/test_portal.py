@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import pytest
 from google.rpc import code_pb2
 from tradewire_contract import methods, reasons, routes
+from tradewire_gateway.web import portal as portal_module
 from tradewire_gateway.web.contract_files import CHECKOUT, IN_CHECKOUT, proto_files
 from tradewire_gateway.web.portal import Portal
 from tradewire_gateway.web.reference import source_files
@@ -200,6 +201,19 @@ def test_an_installed_package_has_every_file() -> None:
     for name, source in IN_CHECKOUT.items():
         assert included[source] == f"tradewire_contract/gen/{name}"
     assert included["proto/tradewire/v1"] == "tradewire_contract/gen/proto/tradewire/v1"
+
+
+def test_without_the_explorer_its_page_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(portal_module, "explorer_bundle", lambda: None)
+    portal = Portal(options())
+    without = read_page(portal, "/docs/explorer")
+    assert "make explorer" in without.words
+    assert not [a for t, a in without.elements if t == "script" and "scalar" in a["src"]]
+    assert portal.find("/docs/assets/scalar.js") is None
+    document = portal.find("/docs/explorer")
+    assert document is not None
+    # Nothing on it needs more than the other pages do.
+    assert document.headers == ()
 
 
 def test_what_is_served_is_what_the_pages_say() -> None:
