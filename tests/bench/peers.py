@@ -26,6 +26,8 @@ def _process(*arguments: str) -> Iterator[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        # It says so whenever Envoy is started.
+        env={**os.environ, "GRPC_VERBOSITY": "ERROR"},
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
