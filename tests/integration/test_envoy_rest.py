@@ -1,6 +1,8 @@
 """REST as its clients see it: through Envoy, against a whole venue."""
 
 import asyncio
+import json
+import struct
 from decimal import Decimal
 from typing import Any
 
@@ -445,3 +447,77 @@ async def test_a_websocket_is_passed_on_without_checks_and_without_end() -> None
     server.close()
     await server.wait_closed()
     assert asked.is_set()
+
+
+# --- after the body -------------------------------------------------------------------------------
+
+
+def _header(name: str, value: str) -> bytes:
+    """Return a header as HTTP/2 has it in its plainest form (HPACK, literal, not indexed)."""
+
+    def text(content: str) -> bytes:
+        size = len(content)
+        if size < 127:
+            return bytes([size]) + content.encode()
+        # Seven bits of the length at a time, the low ones first.
+        size -= 127
+        return bytes([127, size & 127 | 128, size >> 7]) + content.encode()
+
+    return b"\x00" + text(name) + text(value)
+
+
+def _frame(kind: int, flags: int, stream: int, content: bytes = b"") -> bytes:
+    return struct.pack(">I", len(content))[1:] + struct.pack(">BBI", kind, flags, stream) + content
+
+
+async def _with_trailers(
+    port: int, headers: dict[str, str], body: bytes, trailers: dict[str, str]
+) -> bytes:
+    """Send a request with headers after its body, as HTTP/2 allows, and return what comes."""
+    settings, data, header = 4, 0, 1
+    ack, end, whole = 1, 1, 4
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(settings, 0, 0))
+    writer.write(_frame(header, whole, 1, b"".join(map(_header, headers, headers.values()))))
+    writer.write(_frame(data, 0, 1, body))
+    content = b"".join(map(_header, trailers, trailers.values()))
+    writer.write(_frame(header, whole | end, 1, content))
+    answer = b""
+    ended = False
+    while not ended:
+        head = await reader.readexactly(9)
+        content = await reader.readexactly(int.from_bytes(head[:3], "big"))
+        kind, flags = head[3], head[4]
+        if kind == data:
+            answer += content
+        if kind == settings and not flags & ack:
+            writer.write(_frame(settings, ack, 0))
+        ended = kind in (data, header) and bool(flags & end)
+    writer.close()
+    return answer
+
+
+async def test_what_comes_after_the_body_is_not_taken_for_headers(rest_venue: RestVenue) -> None:
+    """Nobody has checked it, and the venue's own parser would take it for headers of the call."""
+    body = b'{"symbol":"BTC-USD"}'
+    path = "/v1/orders:cancelAll"
+    elsewhere = await rest_venue.venue.create_key("alice", addresses=("10.9.9.9/32",))
+    for credential, expected in ((rest_venue.alice, None), (elsewhere, "ADDRESS_NOT_ALLOWED")):
+        headers = {
+            ":method": "POST",
+            ":scheme": "http",
+            ":path": path,
+            ":authority": "venue",
+            **signed_headers(ed25519_key(credential), "POST", path, body),
+        }
+        trailers = {
+            "x-tradewire-client-address": "10.9.9.9",
+            "x-tradewire-handle": "made-up",
+            "authorization": f"Bearer {rest_venue.bob.token}",
+            "grpc-timeout": "1n",
+        }
+        answer_ = json.loads(await _with_trailers(rest_venue.envoy.port, headers, body, trailers))
+        if expected is None:
+            assert "canceledCount" in answer_, answer_
+        else:
+            assert answer_["message"].startswith(expected)
