@@ -8,7 +8,7 @@ key_file=${TRADEWIRE_KEY_FILE:-tradewire.pem}
 work=$(mktemp -d)
 trap 'rm -r "$work"' EXIT
 
-timestamp=$(date +%s%3N)
+timestamp=$(date +%s)000 # milliseconds
 nonce=$(openssl rand -hex 16)
 printf 'TRADEWIRE-V1\n%s\n%s\n%s\nSESSION' "$environment" "$timestamp" "$nonce" >"$work/to_sign"
 signature=$(openssl pkeyutl -sign -rawin -inkey "$key_file" -in "$work/to_sign" |

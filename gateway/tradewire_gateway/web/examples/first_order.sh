@@ -3,7 +3,7 @@
 set -euo pipefail
 
 url=${TRADEWIRE_URL:-http://127.0.0.1:8080}
-id="first-$(date +%s%N)"
+id="first-$(date +%s)-$RANDOM"
 
 call() {
   curl --silent --show-error --fail-with-body --request "$1" "$url$2" "${@:3}" \

@@ -5,7 +5,7 @@ set -euo pipefail
 url=${TRADEWIRE_URL:-http://127.0.0.1:8080}
 environment=${TRADEWIRE_ENVIRONMENT:-sandbox}
 path='/v1/balances'
-timestamp=$(date +%s%3N)
+timestamp=$(date +%s)000 # milliseconds
 nonce=$(openssl rand -hex 16)
 hash=$(printf '' | openssl dgst -sha256 -r | cut -d ' ' -f 1)
 

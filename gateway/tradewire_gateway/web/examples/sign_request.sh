@@ -11,7 +11,7 @@ trap 'rm -r "$work"' EXIT
 signed() { # METHOD PATH [BODY]
   local method=$1 path=$2 body=${3-}
   local timestamp nonce hash signature
-  timestamp=$(date +%s%3N)
+  timestamp=$(date +%s)000 # milliseconds
   nonce=$(openssl rand -hex 16)
   hash=$(printf '%s' "$body" | openssl dgst -sha256 -r | cut -d ' ' -f 1)
   # Seven lines, a line feed between them and none at the end.
@@ -29,7 +29,7 @@ signed() { # METHOD PATH [BODY]
   echo
 }
 
-id="signed-$(date +%s%N)"
+id="signed-$(date +%s)-$RANDOM"
 signed POST /v1/orders '{"clientOrderId":"'"$id"'","symbol":"BTC-USD","side":"SIDE_BUY",'\
 '"type":"ORDER_TYPE_LIMIT","quantity":"0.01","price":"31000.00"}'
 signed GET '/v1/orders?symbol=BTC-USD&pageSize=5'
