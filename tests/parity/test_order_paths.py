@@ -22,6 +22,7 @@ from tradewire_server.journal.sqlite import SqliteJournal
 
 from tests.parity.ways import (
     GATEWAY_WAYS,
+    REMOTE,
     WAYS,
     Answer,
     CannotSay,
@@ -213,7 +214,8 @@ def journal_of(app: Application) -> list[str]:
 @asynccontextmanager
 async def ground_for(data_dir: Path, way: str) -> AsyncIterator[Ground]:
     if way in GATEWAY_WAYS:
-        async with running_rest_venue(data_dir, exempt=True) as running:
+        options: dict[str, Any] = {"calls": None} if way == REMOTE else {}
+        async with running_rest_venue(data_dir, exempt=True, **options) as running:
             yield Ground(running.venue, running.url, running.target)
         return
     async with running_venue(data_dir) as venue:

@@ -320,6 +320,8 @@ def _sdk_failure(error: tw.TradewireError) -> Failure:
     )
 
 
+# Where the gateway is on another machine, calls reach the venue over gRPC, and not over HTTP/1.1.
+REMOTE = "REST as from another machine"
 # By name; those that need a gateway apart.
 WAYS: dict[str, Way] = {
     "unary": unary,
@@ -338,4 +340,5 @@ GATEWAY_WAYS: dict[str, Way] = {
     "REST signed with Ed25519": partial(rest, authorise=_signed),
     "REST signed with HMAC": partial(rest, authorise=_signed_hmac),
     "REST in batches": partial(rest, in_batches=True),
+    REMOTE: rest,
 }
