@@ -69,9 +69,9 @@ def execution_fields(execution: order_pb2.Execution, *, is_copy: bool = False) -
 
 def _name_original(execution: order_pb2.Execution, fields: Fields) -> None:
     """Set OrigClOrdID(41) where a command has its own ClOrdID(11): to the order's latest other."""
-    order = execution.order
-    if order.client_order_id != execution.command_client_order_id:
-        fields[41] = order.client_order_id
+    latest = execution.order.client_order_id
+    if latest and latest != execution.command_client_order_id:
+        fields[41] = latest
 
 
 def _explain(explanation: _Explanation, execution_type: int, fields: Fields) -> None:
