@@ -142,6 +142,26 @@ async def test_what_is_not_http_closes_the_connection(calls: Front) -> None:
         assert await connection.is_closed()
 
 
+async def test_what_comes_after_the_body_is_no_header(calls: Front) -> None:
+    token = bearer(calls)
+    handle = await calls.handle("GET", "/v1/orders", headers=token)
+    message = framed(b"")
+    for trailers in ({}, token, {**token, HANDLE: handle}):
+        head = [f"POST {ORDERS}ListOrders HTTP/1.1", "host: venue", "transfer-encoding: chunked"]
+        head += ["x-envoy-original-path: /v1/orders", f"{HANDLE}: {handle}", "", ""]
+        tail = ["0", *(f"{name}: {value}" for name, value in trailers.items()), "", ""]
+        chunk = f"{len(message):x}\r\n".encode() + message + b"\r\n"
+        async with wire(calls.venue) as connection:
+            connection.writer.write("\r\n".join(head).encode() + chunk)
+            connection.writer.write("\r\n".join(tail).encode())
+            answer = await connection.answer()
+            assert answer.code is grpc.StatusCode.UNAUTHENTICATED
+            # The next request is not that of the last one's trailers either.
+            connection.send(ORDERS + "ListOrders", message)
+            assert (await connection.answer()).code is grpc.StatusCode.UNAUTHENTICATED
+        handle = await calls.handle("GET", "/v1/orders", headers=token)
+
+
 async def test_a_message_beyond_the_bound_is_no_call(calls: Front) -> None:
     async with wire(calls.venue) as connection:
         connection.send(ORDERS + "PlaceOrder", framed(bytes((4 << 20) + 1)), bearer(calls))

@@ -34,6 +34,7 @@ class HttpConnection(ABC, asyncio.Protocol):
     def _start(self) -> None:
         self._target = bytearray()
         self._headers: list[tuple[str, str]] = []
+        self._in_head = True
         self._body = bytearray()
 
     @abstractmethod
@@ -90,9 +91,15 @@ class HttpConnection(ABC, asyncio.Protocol):
             raise ValueError("the target is too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            # A trailer, which is no header: nobody has looked at it.
+            return
         self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
         if len(self._headers) > HEADERS_MAX:
             raise ValueError("there are too many headers")
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
 
     def on_body(self, part: bytes) -> None:
         # One byte more than is allowed tells that it is too long.
