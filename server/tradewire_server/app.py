@@ -264,12 +264,16 @@ class Application:
             for admin in (False, True)
         }
         handles = HandleTable()
-        self._edge_admission = Admission(
-            authenticator,
-            self.limiter,
-            clock_ns=self.clock_ns,
-            allow_admin=False,
-            handles=handles,
+        self._edge_admission, self._calls_admission = (
+            Admission(
+                authenticator,
+                self.limiter,
+                clock_ns=self.clock_ns,
+                allow_admin=False,
+                handles=handles,
+                needs_handle=needs_handle,
+            )
+            for needs_handle in (False, True)
         )
         check = RequestCheck(
             authenticator,
@@ -309,7 +313,7 @@ class Application:
             epoch=self._epoch,
         )
         self.venue = venue
-        self._calls = CallListener(self._edge(self._edge_admission), self.add_public)
+        self._calls = CallListener(self._edge(self._calls_admission), self.add_public)
 
     # --- listeners --------------------------------------------------------------------------------
 

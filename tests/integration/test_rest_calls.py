@@ -91,6 +91,20 @@ async def test_a_connection_carries_one_call_after_the_other(calls: Front) -> No
             assert int(answer.headers["ratelimit-remaining"]) >= 0
 
 
+async def test_every_call_needs_the_handle_of_its_check(calls: Front) -> None:
+    handle = await calls.handle("GET", "/v1/orders", headers=bearer(calls))
+    body = framed(b"")
+    async with wire(calls.venue) as connection:
+        for path in (ORDERS + "ListOrders", "/tradewire.v1.SessionService/GetServerTime"):
+            # Over gRPC one without `x-envoy-original-path` would be a client's own.
+            connection.send(path, body, bearer(calls))
+            answer = await connection.answer()
+            assert answer.code is grpc.StatusCode.UNAUTHENTICATED
+            assert "came past the check" in answer.headers["grpc-message"]
+        connection.send(ORDERS + "ListOrders", body, {**bearer(calls), HANDLE: handle})
+        assert (await connection.answer()).code is grpc.StatusCode.OK
+
+
 async def test_only_unary_methods_of_the_public_are_there(calls: Front) -> None:
     empty = framed(b"")
     for path, method in methods().items():

@@ -62,12 +62,17 @@ class Admission:
         clock_ns: Callable[[], int],
         allow_admin: bool,
         handles: HandleTable | None = None,
+        needs_handle: bool = False,
     ) -> None:
+        """Make that of a listener: with `handles` it is for the gateway's calls, and with
+        `needs_handle` for nothing but those that were HTTP requests.
+        """
         self.authenticator = authenticator
         self.limiter = limiter
         self.clock_ns = clock_ns
         self._allow_admin = allow_admin
         self._handles = handles
+        self._needs_handle = needs_handle
 
     def admit(
         self,
@@ -137,7 +142,7 @@ class Admission:
             return None
         handle = headers.get(HANDLE)
         if handle is None:
-            if ORIGINAL_PATH not in headers:
+            if ORIGINAL_PATH not in headers and not self._needs_handle:
                 return None
             raise Unauthenticated(
                 DenialReason.UNAUTHENTICATED,

@@ -11,7 +11,8 @@ over between threads; through here it costs a fifth of that, on the event loop a
 Rules:
 
 - Only unary methods; streams, and gRPC as clients speak it, come to the other listener.
-- Only Envoy connects, over a unix socket that belongs to this user.
+- Only Envoy connects, over a unix socket that belongs to this user, and every call has the handle
+  of its check.
 - One call at a time on a connection, as HTTP/1.1 has it.
 - A connection that is lost cancels its call, as a reset of its stream would. What was queued is not
   withdrawn.
