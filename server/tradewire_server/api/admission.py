@@ -51,7 +51,8 @@ class Admission:
     """What every call of a listener passes before a servicer sees it.
 
     With `handles` it is the listener that Envoy calls: its peers are believed when they say who the
-    client is, and what Envoy made of an HTTP request needs the handle of that request's check.
+    client is, and what Envoy made of an HTTP request needs the handle of that request's check. With
+    `needs_handle` nothing else comes there.
     """
 
     def __init__(
@@ -64,9 +65,6 @@ class Admission:
         handles: HandleTable | None = None,
         needs_handle: bool = False,
     ) -> None:
-        """Make that of a listener: with `handles` it is for the gateway's calls, and with
-        `needs_handle` for nothing but those that were HTTP requests.
-        """
         self.authenticator = authenticator
         self.limiter = limiter
         self.clock_ns = clock_ns
