@@ -290,3 +290,32 @@ async def test_readers_that_do_not_read_hold_up_nobody_else() -> None:
             while count < EXECUTIONS:
                 event = await asyncio.wait_for(anext(events), PATIENCE_S)
                 count += len(event.get("batch", {}).get("executions", ()))
+
+
+@pytest.mark.slow
+async def test_a_reader_that_does_not_read_is_dropped_by_the_venue() -> None:
+    """Envoy holds little, so what is not read waits at the venue, which bounds it."""
+    async with (
+        data_directory() as path,
+        running_rest_venue(path, exempt=True) as rest,
+        rest.venue.connect() as direct,
+        Trader(Stubs(direct), rest.alice).enter() as entry,
+    ):
+        await entry.live()
+        hub = rest.venue.app.hub
+        own = hub.subscription_count
+        with socket.socket() as reader:
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            await asyncio.to_thread(reader.connect, ("127.0.0.1", rest.envoy.port))
+            reader.sendall(
+                f"GET /v1/executions:stream HTTP/1.1\r\nhost: a\r\n"
+                f"authorization: Bearer {rest.alice.token}\r\n\r\n".encode()
+            )
+            await eventually(lambda: hub.subscription_count == own + 1)
+            # More than the queue of a reader holds.
+            for start in range(0, 25_000, 250):
+                numbers = range(start, start + 250)
+                await entry.do(*(limit(f"o-{number}") for number in numbers))
+                await entry.do(*(cancel(f"o-{number}") for number in numbers))
+            # It is told, and has some time to read that.
+            await eventually(lambda: hub.subscription_count == own, within_s=60)
