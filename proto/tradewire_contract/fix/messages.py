@@ -193,12 +193,25 @@ def _in_group(member: Member, rule: options_pb2.FixRule) -> Member:
         return member
     name, type_ = _name(rule.group, "")
     entry = (*(_constant(each) for each in rule.constants), replace(member, required=False))
-    return Member(rule.group, name, type_, required=member.required, group=entry)
+    return Member(
+        rule.group,
+        name,
+        type_,
+        required=member.required,
+        meanings=("Number of entries that follow.",),
+        group=entry,
+    )
 
 
 def _constant(constant: options_pb2.FixConstant) -> Member:
     name, type_ = _name(constant.tag, "")
-    return Member(constant.tag, name, type_, values=(Value(constant.value, constant.name),))
+    return Member(
+        constant.tag,
+        name,
+        type_,
+        values=(Value(constant.value, constant.name),),
+        meanings=("What kind of entry it is.",),
+    )
 
 
 def _extra_member(extra: Extra) -> Member:
