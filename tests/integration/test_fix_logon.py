@@ -145,3 +145,41 @@ async def test_a_logon_with_control_characters_is_refused_by_the_contract(floor:
     message.sender_comp_id = "AL\x01ICE"
     refused = await failure(floor.stubs.sessions.CreateSession(request(message), timeout=5))
     assert refused.reason == "FIELD_INVALID"
+
+
+# --- renewal --------------------------------------------------------------------------------------
+
+
+async def renew(floor: Floor, token: str) -> session_service_pb2.CreateSessionResponse:
+    request = session_service_pb2.CreateSessionRequest(token=token)
+    return await floor.stubs.sessions.CreateSession(request, timeout=5)
+
+
+async def test_a_session_goes_on_with_a_new_token(floor: Floor) -> None:
+    token = floor.alice.credential.token
+    floor.clock.advance(14 * 60)
+    renewed = await renew(floor, token)
+    assert renewed.account == "alice"
+    assert renewed.token != token
+    floor.clock.advance(14 * 60)
+    floor.alice.credential.token = renewed.token
+    assert (await floor.alice.orders()).as_of_sequence == 0
+    assert (await failure(renew(floor, token))).reason == "TOKEN_EXPIRED"
+
+
+@pytest.mark.parametrize("token", ["x", "eyJhbGciOiJub25lIn0.e30.", "é" * 10])
+async def test_only_a_token_of_ours_is_renewed(floor: Floor, token: str) -> None:
+    refused = await failure(renew(floor, token))
+    assert refused.reason == "TOKEN_INVALID"
+
+
+async def test_an_ended_session_is_not_renewed(floor: Floor) -> None:
+    token = floor.alice.credential.token
+    renewed = await renew(floor, token)
+    await floor.stubs.sessions.EndSession(
+        session_service_pb2.EndSessionRequest(),
+        metadata=floor.alice.credential.metadata,
+        timeout=5,
+    )
+    for each in (token, renewed.token):
+        assert (await failure(renew(floor, each))).reason == "TOKEN_INVALID"

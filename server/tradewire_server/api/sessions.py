@@ -25,11 +25,12 @@ class SessionService(session_service_pb2_grpc.SessionServiceServicer):
     async def CreateSession(
         self, request: session_service_pb2.CreateSessionRequest, context: Context
     ) -> session_service_pb2.CreateSessionResponse:
-        issued = self._admission.authenticator.create_session(
-            _proof(request),
-            address=current_call().address,
-            now_ns=self._venue.clock_ns(),
-        )
+        authenticator, address = self._admission.authenticator, current_call().address
+        now_ns = self._venue.clock_ns()
+        if request.WhichOneof("proof") == "token":
+            issued = authenticator.renew_session(request.token, address=address, now_ns=now_ns)
+        else:
+            issued = authenticator.create_session(_proof(request), address=address, now_ns=now_ns)
         return session_service_pb2.CreateSessionResponse(
             token=issued.token,
             expire_time=timestamp(issued.session.expires_ns),

@@ -28,7 +28,12 @@ from tradewire_server.auth.proofs import FixLogonProof, ProofReader, SessionProo
 from tradewire_server.auth.replay import ReplayGuard
 from tradewire_server.auth.sealing import Entropy, Sealer
 from tradewire_server.auth.throttle import SignInThrottle
-from tradewire_server.auth.tokens import IssuedSession, TokenAuthority, TokenForged
+from tradewire_server.auth.tokens import (
+    IssuedSession,
+    Session,
+    TokenAuthority,
+    TokenForged,
+)
 from tradewire_server.auth.verifier import Proof, VerifiedProof, Verifier
 from tradewire_server.auth.watchers import Callback
 
@@ -108,15 +113,7 @@ class Authenticator:
             PermissionDenied: ADDRESS_NOT_ALLOWED.
             Exhausted: RATE_LIMITED, for tokens never seen from an address with many forged ones.
         """
-        session = self._tokens.recall(token, now_ns)
-        if session is None:
-            self._throttle.check(address=address, key_id=None, now_ns=now_ns)
-            try:
-                session = self._tokens.verify(token, now_ns)
-            except TokenForged:
-                self._throttle.count_failure(address=address, key_id=None, now_ns=now_ns)
-                raise
-        _check_usable(self._keys.get(session.key_id), address=address, now_ns=now_ns)
+        session, _ = self._check_token(token, address=address, now_ns=now_ns)
         return Caller(
             account=session.account,
             key_id=session.key_id,
@@ -125,6 +122,30 @@ class Authenticator:
             token_id=session.token_id,
             expires_ns=session.expires_ns,
         )
+
+    def renew_session(self, token: str, *, address: str | None, now_ns: int) -> IssuedSession:
+        """Return a further token of the session that a token names.
+
+        Raises:
+            As `authenticate_bearer`; TOKEN_EXPIRED also when the session began too long ago.
+        """
+        session, key = self._check_token(token, address=address, now_ns=now_ns)
+        return self._tokens.renew(session, key, now_ns)
+
+    def _check_token(
+        self, token: str, *, address: str | None, now_ns: int
+    ) -> tuple[Session, ApiKey]:
+        """Return the session of a token that is good now, and its key."""
+        session = self._tokens.recall(token, now_ns)
+        if session is None:
+            self._throttle.check(address=address, key_id=None, now_ns=now_ns)
+            try:
+                session = self._tokens.verify(token, now_ns)
+            except TokenForged:
+                self._throttle.count_failure(address=address, key_id=None, now_ns=now_ns)
+                raise
+        key = _check_usable(self._keys.get(session.key_id), address=address, now_ns=now_ns)
+        return session, key
 
     def authenticate_signature(
         self,
@@ -277,8 +298,9 @@ class Authenticator:
         )
 
 
-def _check_usable(key: ApiKey | None, *, address: str | None, now_ns: int) -> None:
-    """Refuse a key that its holder, who is known to be the caller, cannot use now or from here.
+def _check_usable(key: ApiKey | None, *, address: str | None, now_ns: int) -> ApiKey:
+    """Return a key, or refuse it when its holder, who is known to be the caller, cannot use it now
+    or from here.
 
     None is a key that was revoked so long ago that it is forgotten.
     """
@@ -293,3 +315,4 @@ def _check_usable(key: ApiKey | None, *, address: str | None, now_ns: int) -> No
             f"address in its allow-list, or make a key whose allow-list has this one.",
             address=address or "",
         )
+    return key

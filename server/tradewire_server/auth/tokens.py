@@ -13,7 +13,10 @@ Rules of this file (RFC 8725):
   work, and lets its holder pass where forged tokens came from); the memory of ended sessions may
   not.
 
-Ended sessions are remembered by `jti` until their token expires. When there are too many, all
+A session may be renewed while its token is good, up to a day after the signature that it began with
+(`auth_time`): it keeps its `jti`, so what ends it ends all its tokens.
+
+Ended sessions are remembered by `jti` until their tokens have expired. When there are too many, all
 sessions of the key that were issued until now end together: one entry in place of many, and nothing
 comes back to life.
 
@@ -40,12 +43,14 @@ from tradewire_server.auth.sealing import Entropy
 from tradewire_server.auth.watchers import Callback, Watchers
 
 LIFETIME_MAX_S = 900
+# As long as a stream lives that a session opened.
+RENEWAL_MAX_S = 24 * 3600
 LEEWAY_MAX_S = 30
 TOKEN_MAX = 2048
 
 _ALGORITHM = "EdDSA"
 _TYPE = "at+jwt"
-_CLAIMS = ("iss", "aud", "sub", "jti", "iat", "nbf", "exp", "scope", "account")
+_CLAIMS = ("iss", "aud", "sub", "jti", "iat", "nbf", "exp", "auth_time", "scope", "account")
 _NOT_OURS = "The token is not a session of this venue and environment: create one (CreateSession)."
 _NS_PER_S = 1_000_000_000
 _JTI_BYTES = 16
@@ -86,6 +91,8 @@ class Session:
     scopes: frozenset[str]
     issued_s: int
     expires_ns: int
+    began_s: int
+    """When the signature was presented; `issued_s` unless it was renewed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +142,7 @@ class TokenAuthority:
         return {"keys": [key]}
 
     def issue(self, key: ApiKey, *, scopes: frozenset[str], now_ns: int) -> IssuedSession:
-        """Issue a token of this key with these scopes, which are some of the key's.
+        """Issue the token of a new session of this key with these scopes, which are some of its.
 
         The token ends with the key when that is earlier.
 
@@ -143,6 +150,33 @@ class TokenAuthority:
             Exhausted: RATE_LIMITED in the second in which all sessions of the key were ended
             together.
         """
+        token_id = encode_base64url(self._entropy(_JTI_BYTES))
+        now_s = now_ns // _NS_PER_S
+        return self._issue(key, scopes, now_ns, token_id=token_id, began_s=now_s)
+
+    def renew(self, session: Session, key: ApiKey, now_ns: int) -> IssuedSession:
+        """Issue a further token of a session, which was verified just now.
+
+        Raises:
+            Unauthenticated: TOKEN_EXPIRED when it began too long ago.
+            Exhausted: as `issue`.
+        """
+        if now_ns >= (session.began_s + RENEWAL_MAX_S) * _NS_PER_S:
+            raise Unauthenticated(
+                Reason.TOKEN_EXPIRED,
+                f"The session began more than {RENEWAL_MAX_S // 3600} hours ago: sign in again.",
+            )
+        return self._issue(
+            key,
+            session.scopes & key.scopes,
+            now_ns,
+            token_id=session.token_id,
+            began_s=session.began_s,
+        )
+
+    def _issue(
+        self, key: ApiKey, scopes: frozenset[str], now_ns: int, *, token_id: str, began_s: int
+    ) -> IssuedSession:
         assert scopes <= key.scopes, "a session has no more scopes than its key"
         now_s = now_ns // _NS_PER_S
         self._check_cut_off(key.key_id, now_ns)
@@ -150,12 +184,13 @@ class TokenAuthority:
         if key.expires_ns is not None:
             expires_s = min(expires_s, key.expires_ns // _NS_PER_S)
         session = Session(
-            token_id=encode_base64url(self._entropy(_JTI_BYTES)),
+            token_id=token_id,
             key_id=key.key_id,
             account=key.account,
             scopes=scopes,
             issued_s=now_s,
             expires_ns=expires_s * _NS_PER_S,
+            began_s=began_s,
         )
         claims = {
             "iss": self._issuer,
@@ -165,6 +200,7 @@ class TokenAuthority:
             "iat": now_s,
             "nbf": now_s,
             "exp": expires_s,
+            "auth_time": began_s,
             "scope": scope_text(scopes),
             "account": session.account,
         }
@@ -200,7 +236,9 @@ class TokenAuthority:
         leeway_s = self.policy.leeway_s
         self._forget_ended(now_ns)
         if len(self._ended) < self.policy.ended_max:
-            self._ended[token_id] = expires_ns + leeway_s * _NS_PER_S
+            # The session may have a younger token than the one that it was ended with.
+            youngest_ns = max(expires_ns, now_ns + self.policy.lifetime_s * _NS_PER_S)
+            self._ended[token_id] = youngest_ns + leeway_s * _NS_PER_S
         else:
             former = self._cut_offs.pop(key_id, None)
             self._cut_offs[key_id] = _CutOff(
@@ -325,16 +363,17 @@ def bearer_token(authorization: str) -> str:
 
 def _to_session(claims: dict[str, Any]) -> Session:
     texts = [claims["sub"], claims["jti"], claims["scope"], claims["account"]]
-    times = [claims["iat"], claims["nbf"], claims["exp"]]
+    times = [claims["iat"], claims["nbf"], claims["exp"], claims["auth_time"]]
     if any(type(text) is not str for text in texts) or any(type(time) is not int for time in times):
         raise TokenForged
     key_id, token_id, scope, account = texts
-    issued_s, not_before_s, expires_s = times
+    issued_s, not_before_s, expires_s, began_s = times
     scopes = frozenset(scope.split(" "))
     lifetime_s = expires_s - issued_s
     if not scopes <= SCOPES or not_before_s != issued_s or lifetime_s > LIFETIME_MAX_S:
         raise TokenForged
-    return Session(token_id, key_id, account, scopes, issued_s, expires_s * _NS_PER_S)
+    expires_ns = expires_s * _NS_PER_S
+    return Session(token_id, key_id, account, scopes, issued_s, expires_ns, began_s)
 
 
 def _digest(token: str) -> bytes:

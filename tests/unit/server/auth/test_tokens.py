@@ -66,6 +66,7 @@ def _claims(**changes: Any) -> dict[str, Any]:
         "jti": "token-id",
         "iat": NOW_S,
         "nbf": NOW_S,
+        "auth_time": NOW_S,
         "exp": NOW_S + EVER,
         "scope": "read trade",
         "account": "alice",
@@ -100,6 +101,7 @@ def test_a_token_names_who_signed_in() -> None:
         scopes=frozenset({"read"}),
         issued_s=NOW_S,
         expires_ns=NOW_NS + 15 * MINUTE,
+        began_s=NOW_S,
     )
     assert authority.verify(issued.token, NOW_NS) == issued.session
     assert issued.token not in repr(issued)
@@ -121,6 +123,51 @@ def test_two_tokens_have_two_ids() -> None:
     }
     assert len(ids) == 9
     assert {len(token_id) for token_id in ids} == {22}
+
+
+def test_a_session_is_renewed_for_a_day_and_no_longer() -> None:
+    authority = _authority()
+    first = authority.issue(KEY, scopes=frozenset({"read"}), now_ns=NOW_NS)
+    session, now_ns = first.session, NOW_NS
+    while now_ns + 14 * MINUTE < NOW_NS + DAY:
+        now_ns += 14 * MINUTE
+        renewed = authority.renew(session, KEY, now_ns)
+        session = renewed.session
+        assert session.token_id == first.session.token_id
+        assert session.scopes == frozenset({"read"})
+        assert session.expires_ns // 10**9 == now_ns // 10**9 + 15 * 60
+        assert authority.verify(renewed.token, now_ns) == session
+    with pytest.raises(Unauthenticated) as refused:
+        authority.renew(session, KEY, NOW_NS + DAY)
+    assert refused.value.reason == "TOKEN_EXPIRED"
+
+
+def test_a_renewed_session_loses_the_scopes_that_its_key_has_lost() -> None:
+    authority = _authority()
+    first = authority.issue(KEY, scopes=KEY.scopes, now_ns=NOW_NS)
+    reduced = replace(KEY, scopes=frozenset({"read"}))
+    assert authority.renew(first.session, reduced, NOW_NS).session.scopes == {"read"}
+
+
+def test_what_ends_a_session_ends_all_its_tokens() -> None:
+    authority = _authority()
+    first = authority.issue(KEY, scopes=KEY.scopes, now_ns=NOW_NS)
+    second = authority.renew(first.session, KEY, NOW_NS + 10 * MINUTE)
+    now_ns = NOW_NS + 11 * MINUTE
+    authority.end(
+        first.session.token_id,
+        key_id=KEY.key_id,
+        expires_ns=first.session.expires_ns,
+        now_ns=now_ns,
+    )
+    # Ended with the older token, and beyond its life.
+    for later_ns in (now_ns, NOW_NS + 20 * MINUTE, NOW_NS + 25 * MINUTE - 1):
+        with pytest.raises(Unauthenticated):
+            authority.verify(second.token, later_ns)
+        # Others that end meanwhile make room, but not of this one.
+        authority.end("other", key_id=KEY.key_id, expires_ns=later_ns, now_ns=later_ns)
+        with pytest.raises(Unauthenticated):
+            authority.verify(second.token, later_ns)
 
 
 def test_a_token_ends_with_its_key() -> None:

@@ -112,6 +112,11 @@ class CreateSessionRequest(_message.Message):
 
     SIGNATURE_FIELD_NUMBER: _builtins.int
     FIX_LOGON_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    """The token of a session that has not ended: the session goes on with the same permissions and gets a new token, up
+    to 24 hours after the signature that it began with. What ends the session ends all its tokens.
+    """
     @_builtins.property
     def signature(self) -> Global___SessionSignature:
         """A signature over the session's string to sign."""
@@ -125,12 +130,13 @@ class CreateSessionRequest(_message.Message):
         *,
         signature: Global___SessionSignature | None = ...,
         fix_logon: Global___FixLogon | None = ...,
+        token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fix_logon", b"fix_logon", "proof", b"proof", "signature", b"signature"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fix_logon", b"fix_logon", "proof", b"proof", "signature", b"signature", "token", b"token"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fix_logon", b"fix_logon", "proof", b"proof", "signature", b"signature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fix_logon", b"fix_logon", "proof", b"proof", "signature", b"signature", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_proof: _TypeAlias = _typing.Literal["signature", "fix_logon"]  # noqa: Y015
+    _WhichOneofReturnType_proof: _TypeAlias = _typing.Literal["signature", "fix_logon", "token"]  # noqa: Y015
     _WhichOneofArgType_proof: _TypeAlias = _typing.Literal["proof", b"proof"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_proof) -> _WhichOneofReturnType_proof | None: ...
 

@@ -2519,6 +2519,14 @@ class CreateSessionRequest(betterproto2.Message):
     A FIX Logon(A), which a FIX gateway passes on.
     """
 
+    token: "str | None" = betterproto2.field(
+        3, betterproto2.TYPE_STRING, optional=True, group="proof"
+    )
+    """
+    The token of a session that has not ended: the session goes on with the same permissions and gets a new token, up
+    to 24 hours after the signature that it began with. What ends the session ends all its tokens.
+    """
+
 
 default_message_pool.register_message("tradewire.v1", "CreateSessionRequest", CreateSessionRequest)
 
