@@ -1,0 +1,256 @@
+"""The listener of the FIX gateway: who connects, who may log on, and to what.
+
+TargetCompID(56) names the application: TW-ORDERS for order entry. SenderCompID(49) is the client's
+own choice: sessions are kept by account, SenderCompID and TargetCompID, so that nobody can take or
+disturb another's. Each of them is logged on once at a time.
+
+A Logon(A) without a good credential gets one text whatever is wrong with it; everything else is
+explained to clients that have proved who they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import grpc
+import grpc.aio
+from tradewire.v1 import options_pb2, session_service_pb2, session_service_pb2_grpc
+
+from tradewire_gateway.fix import translate
+from tradewire_gateway.fix.connection import Admitted, Connection, ConnectionSettings, Refused
+from tradewire_gateway.fix.message import Fields, Message
+from tradewire_gateway.fix.orders import OrderApplication
+from tradewire_gateway.fix.sqlite_store import (
+    Position,
+    SqliteStore,
+    SqliteStores,
+    TooManySessions,
+)
+from tradewire_gateway.fix.translate.errors import plain_text
+from tradewire_gateway.fix.upstream import CALL_S, CLIENT_ADDRESS, Caller, status_of
+from tradewire_gateway.fix.validation import Validator
+
+logger = logging.getLogger("tradewire.fix")
+
+ORDERS: Final = "TW-ORDERS"
+CANCEL_ON_DISCONNECT: Final = 20008
+OWN_ORDERS_ONLY: Final = 20011
+AFTER_SEQUENCE: Final = 20012
+HANDSHAKE_S: Final = 10.0
+
+NOT_AUTHENTICATED: Final = (
+    "Not authenticated: check Username(553), RawData(96), SenderCompID(49), TargetCompID(56) and "
+    "the clock"
+)
+_UNPROVEN: Final = (
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.INVALID_ARGUMENT,
+)
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptorSettings:
+    """The bounds of the listener."""
+
+    connection: ConnectionSettings = field(default_factory=ConnectionSettings)
+    connections_max: int = 1_000
+    connections_per_address: int = 64
+    drain_s: float = 5.0
+    """How long clients may take to answer the Logout(5) of a gateway that ends."""
+
+
+class Acceptor:
+    """Serves FIX clients over one listener."""
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        stores: SqliteStores,
+        settings: AcceptorSettings | None = None,
+        *,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._channel = channel
+        self._stores = stores
+        self._settings = settings if settings is not None else AcceptorSettings()
+        self._clock_ns = clock_ns
+        self._validator = Validator(translate.dictionary())
+        self._sessions = session_service_pb2_grpc.SessionServiceStub(channel)
+        self._live: dict[Key, Connection] = {}
+        self._connections: dict[Connection, asyncio.Task[None] | None] = {}
+        self._by_address = Counter[str]()
+        self._server: asyncio.Server | None = None
+        self._is_stopping = False
+
+    async def start(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> int:
+        """Listen; return the port.
+
+        Raises OSError.
+        """
+        self._server = await asyncio.start_server(
+            self._accept,
+            host,
+            port,
+            ssl=tls,
+            ssl_handshake_timeout=None if tls is None else HANDSHAKE_S,
+        )
+        name: tuple[str, int] = self._server.sockets[0].getsockname()
+        return name[1]
+
+    async def stop(self, reason: str = "The gateway ends") -> None:
+        """Take no more connections, and log out those that there are."""
+        self._is_stopping = True
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.end(f"{reason}: log on again later", headline=reason)
+        tasks = [task for task in self._connections.values() if task is not None]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self._settings.drain_s)
+            for connection, task in list(self._connections.items()):
+                if task in late:
+                    connection.drop()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def logged_on(self) -> list[Key]:
+        """The sessions that are logged on: account, SenderCompID, TargetCompID."""
+        return list(self._live)
+
+    # --- connections ---
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = Connection(
+            reader,
+            writer,
+            self._validator,
+            self._admit,
+            self._settings.connection,
+            self._clock_ns,
+        )
+        address = connection.address
+        if (
+            self._is_stopping
+            or len(self._connections) >= self._settings.connections_max
+            or self._by_address[address] >= self._settings.connections_per_address
+        ):
+            writer.transport.abort()
+            return
+        self._connections[connection] = asyncio.current_task()
+        self._by_address[address] += 1
+        try:
+            await connection.run()
+        finally:
+            del self._connections[connection]
+            self._by_address[address] -= 1
+            if not self._by_address[address]:
+                del self._by_address[address]
+
+    # --- logon ---
+
+    async def _admit(self, connection: Connection, logon: Message) -> Admitted:
+        caller = await self._authenticate(connection, logon)
+        sender, target = logon.header.text(49) or "", logon.header.text(56) or ""
+        if target != ORDERS:
+            raise Refused(NOT_AUTHENTICATED)
+        if not caller.may(options_pb2.SCOPE_TRADE) or not caller.may(options_pb2.SCOPE_READ):
+            raise Refused(f"The key needs the scopes read and trade for {target}")
+        if logon.body.flag(OWN_ORDERS_ONLY):
+            raise Refused(f"OwnOrdersOnly({OWN_ORDERS_ONLY})=Y is not served")
+        key = (caller.account, sender, target)
+        former = self._live.get(key)
+        if former is not None and former.is_closed:
+            await former.released.wait()
+        if key in self._live:
+            raise Refused(f"{sender} is logged on to {target} already, from one connection at once")
+        connection.name = f"{sender}-{target}"
+        self._live[key] = connection
+
+        def release() -> None:
+            if self._live.get(key) is connection:
+                del self._live[key]
+
+        try:
+            store = self._stores.open(*key)
+            await self._find_position(caller, store, logon)
+        except TooManySessions as error:
+            release()
+            raise Refused(str(error)) from None
+        except BaseException:
+            release()
+            raise
+        cancels = logon.body.flag(CANCEL_ON_DISCONNECT)
+        application = OrderApplication(
+            connection, self._channel, caller, store, cancel_on_disconnect=cancels
+        )
+        body = Fields({CANCEL_ON_DISCONNECT: "Y" if cancels else "N"})
+        return Admitted(store, application, body, release)
+
+    async def _authenticate(self, connection: Connection, logon: Message) -> Caller:
+        """Find out who wants to log on.
+
+        Raises Refused.
+        """
+        proof = session_service_pb2.FixLogon(
+            api_key=logon.body.text(553) or "",
+            sender_comp_id=logon.header.text(49) or "",
+            target_comp_id=logon.header.text(56) or "",
+            msg_seq_num=logon.header.text(34) or "",
+            sending_time=logon.header.text(52) or "",
+            raw_data=logon.body.text(96) or "",
+        )
+        try:
+            session = await self._sessions.CreateSession(
+                session_service_pb2.CreateSessionRequest(fix_logon=proof),
+                metadata=((CLIENT_ADDRESS, connection.address),),
+                timeout=CALL_S,
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _UNPROVEN:
+                logger.info("%s: %s", connection.address, error.details())
+                raise Refused(NOT_AUTHENTICATED) from None
+            if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+                raise Refused("Too many attempts: try again later") from None
+            raise Refused("The venue is not available: try again later") from None
+        return Caller(self._channel, session, connection.address)
+
+    async def _find_position(self, caller: Caller, store: SqliteStore, logon: Message) -> None:
+        """Decide from which execution on the session gets reports.
+
+        Raises Refused.
+        """
+        position = store.position
+        wanted = logon.body.integer(AFTER_SEQUENCE)
+        if logon.body.flag(141):
+            # Both sides forget what was: what is reported begins now.
+            position = Position()
+        after = position.reported if wanted is None else wanted
+        try:
+            page = await caller.executions(after or 0, 1)
+            if position.journal_id and position.journal_id != page.journal_id:
+                # Another venue or a restored one: the numbers of its past do not continue ours.
+                logger.warning("%s: the venue has another journal", caller.account)
+                position, after = Position(), wanted
+        except grpc.aio.AioRpcError as error:
+            text = plain_text(status_of(error).message)
+            raise Refused(
+                f"{text}: log on with ResetSeqNumFlag(141)=Y and ask for the orders with "
+                "OrderMassStatusRequest(AF)"
+            ) from None
+        if after is not None and after > page.as_of_sequence:
+            raise Refused(
+                f"AfterSequence({AFTER_SEQUENCE}) {after} is beyond {page.as_of_sequence}, the "
+                "last execution"
+            )
+        head = page.as_of_sequence
+        lost_until = head if position.resend_until < 0 else position.resend_until
+        store.set_position(Position(head if after is None else after, page.journal_id, lost_until))
