@@ -601,8 +601,9 @@ ANSWERS: Final = (
     MessageRule(
         "y",
         "SecurityList",
-        "Instruments and their rules.",
+        "Instruments and their rules; their status is in SecurityStatus(f), as FIX has it.",
         sources=("ListInstrumentsResponse",),
+        entries_without=frozenset({326}),
         extras=(
             Extra(320, Use.ECHOED, "The client's id of the request.", required=True),
             Extra(322, Use.SET, "The venue's id of the answer.", required=True),
