@@ -10,7 +10,8 @@ Two questions are asked, because their answers live differently long:
 
 A message that fails says what of it is wrong by the codes of SessionRejectReason(373); the first
 thing found is reported, structure before values. Fields within an entry of a repeating group must
-stand in the order of the dictionary, as FIX demands; elsewhere their order is free.
+stand in the order of the dictionary, as FIX demands; elsewhere their order is free. A field stands
+in a group or beside it, never both: so it is in FIX 4.4, and so the end of a group is known.
 """
 
 from __future__ import annotations
@@ -327,23 +328,22 @@ class _Structure:
         self._layout.checks.append((index, FORMATS[DataType.NUMINGROUP], member.field))
         entries = list[list[_Node]]()
         while self._next() == member.group.delimiter:
-            entries.append(self._entry(member.group, section))
+            entries.append(self._entry(member.group))
         self._layout.counts.append((index, len(entries)))
-        following = self._next()
-        if not entries and following in member.group.members and following not in section.members:
+        if not entries and self._next() in member.group.members:
+            # The delimiter, with which each entry begins, is missing.
             raise _StructureError(SessionRejectReason.GROUP_FIELDS_OUT_OF_ORDER, self._tags[index])
         return _Node(tag, index, entries)
 
-    def _entry(self, group: Section, outer: Section) -> list[_Node]:
+    def _entry(self, group: Section) -> list[_Node]:
         """Read one entry of a group: its fields in the order of the dictionary."""
         nodes, order = list[_Node](), list(group.members)
         last = -1
         while (tag := self._next()) is not None and tag in group.members:
+            if nodes and tag == group.delimiter:
+                break
             rank = order.index(tag)
             if rank <= last:
-                # The next entry, or a field of the same tag in what the group stands in.
-                if tag == group.delimiter or tag in outer.members:
-                    break
                 raise _StructureError(
                     SessionRejectReason.TAG_APPEARS_MORE_THAN_ONCE
                     if tag in [node.tag for node in nodes]

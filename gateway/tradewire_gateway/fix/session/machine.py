@@ -342,14 +342,14 @@ class Session:
             text = "Incorrect BeginString"
         elif text is None and not self._is_on_time(verdict, now_ns):
             text = SessionRejectReason.SENDING_TIME_ACCURACY_PROBLEM.text
-        elif text is None and isinstance(verdict, Message):
+        if text is None and isinstance(verdict, Message):
+            self._logon = verdict
             text = logons.objection_to_terms(verdict, self._settings)
         if text is not None:
             self._turn_away(text, now_ns)
-        elif isinstance(verdict, Message):
-            self._logon = verdict
+        else:
             self._state = State.DECIDING
-            self._actions.append(LogonRequested(verdict))
+            self._actions.append(LogonRequested(self._logon))
 
     def _turn_away(self, text: str, now_ns: int) -> None:
         """Close before there is a session; the Logout(5) that says why uses up no number."""

@@ -47,7 +47,11 @@ class Resend:
             self._fetch()
 
     def supply(self, fetch: Fetch, records: Sequence[tuple[int, Record]], now_ns: int) -> None:
-        """Send the records that were fetched, and fill what lies between them."""
+        """Send the records that were fetched, and fill what lies between them.
+
+        A record without a body is one that cannot be made again, since what it refers to is older
+        than what is kept: it is filled like a gap.
+        """
         if fetch is not self._reading:
             # The numbers were reset while the store was read: what it held is void.
             return
@@ -55,14 +59,18 @@ class Resend:
         begin, end = self._ranges.popleft()
         for number, record in records:
             assert begin <= number <= end, "records come in order, from the range asked for"
+            if not record.body:
+                continue
             if begin < number:
                 self._outbound.fill(begin, number - 1, now_ns)
             self._outbound.repeat(number, record, now_ns)
             begin = number + 1
-        if begin <= end and len(records) >= self._chunk:
-            self._ranges.appendleft((begin, end))
-        elif begin <= end:
-            self._outbound.fill(begin, end, now_ns)
+        # Less than a whole chunk means that there is nothing more.
+        last = records[-1][0] if len(records) >= self._chunk else end
+        if begin <= last:
+            self._outbound.fill(begin, last, now_ns)
+        if last < end:
+            self._ranges.appendleft((last + 1, end))
         if self._ranges:
             self._fetch()
 
