@@ -467,12 +467,19 @@ ANSWERS: Final = (
                 values=RESTATEMENTS,
             ),
             Extra(54, Use.SET, "7: the order is not known.", values=(NO_SIDE,)),
+            Extra(636, Use.SET, "Y: the order works."),
+            Extra(
+                136,
+                Use.SET,
+                "1, in the report of a trade.",
+                group=(Extra(138, Use.SET, "The quote asset, in which fees are charged."),),
+            ),
             _TEXT,
             Extra(797, Use.SET, "Y: a copy, on a drop copy session."),
             *_REFUSED,
         ),
         required=frozenset({37, 17, 150, 39, 55, 54, 151, 14, 6}),
-        grouped={136: (137, 139)},
+        grouped={136: (137, 138, 139)},
         outbound=True,
     ),
     MessageRule(
@@ -772,6 +779,7 @@ HEADER: Final = (
     _field(97, "Y: the content was perhaps sent before, with another number."),
     _must(52, "When it was sent, UTC."),
     _field(122, "When a repeat was first sent."),
+    _field(369, "Not looked at."),
 )
 
 TRAILER: Final = (

@@ -81,12 +81,17 @@ def explain(status: status_pb2.Status, msg_type: str = "") -> Explained:
         reason=reason,
         outcome=info.metadata.get("outcome") or reason.outcome,
         text=plain_text(text),
-        retry_after_ms=info.metadata.get("retry_after_ms", ""),
+        retry_after_ms=_number(info.metadata.get("retry_after_ms", "")),
         code=info.metadata.get(_CODE, ""),
         fields=tuple(each.field for each in violations),
-        order_id=info.metadata.get("order_id", ""),
-        sequence=info.metadata.get("sequence", ""),
+        order_id=_number(info.metadata.get("order_id", "")),
+        sequence=_number(info.metadata.get("sequence", "")),
     )
+
+
+def _number(text: str) -> str:
+    """Return a number in metadata; nothing where it is none."""
+    return text if text.isascii() and text.isdecimal() else ""
 
 
 def plain_text(text: str) -> str:

@@ -191,9 +191,10 @@ def _position_reject(case: _Case) -> Fields | None:
 def _with_code(answer: str, case: _Case, fields: Fields) -> Fields:
     """Set the code that an answer has for the error, if it has one."""
     codes = REJECT_CODES[answer]
-    code = case.error.code or codes.by_business_reason.get(
-        case.error.reason.business_reject_reason or 0, codes.otherwise
-    )
+    code = case.error.code
+    if code not in _KNOWN_CODES[answer]:
+        business_reason = case.error.reason.business_reject_reason or 0
+        code = codes.by_business_reason.get(business_reason, codes.otherwise)
     if code:
         fields[codes.tag] = code
     return fields
@@ -222,6 +223,10 @@ _WRITERS: Final[dict[str, Callable[[_Case], Fields | None]]] = {
     "BF": _user_reject,
     "AP": _position_reject,
     BUSINESS_REJECT: _business_reject,
+}
+_KNOWN_CODES: Final = {
+    answer: {value.value for value in fix_contract().fields[codes.tag].values}
+    for answer, codes in REJECT_CODES.items()
 }
 _LIMITED: Final = frozenset(
     msg_type

@@ -18,13 +18,15 @@ from tradewire_contract.fix.rules import (
 from tradewire_gateway.fix.codec import encode_fields
 from tradewire_gateway.fix.message import Fields, Message
 from tradewire_gateway.fix.translate.errors import reason_text
-from tradewire_gateway.fix.translate.plan import WritePlan, plans_of
+from tradewire_gateway.fix.translate.plan import WritePlan, in_order, plans_of
 
 EXECUTION_REPORT: Final = "8"
 REJECTED: Final = "8"
 
 _EXECUTION: Final = plans_of(EXECUTION_REPORT)["Execution"]
 _ORDER: Final = WritePlan(order_pb2.Order.DESCRIPTOR)
+_FEE: Final = (137, 138, 139)
+_WORKING: Final = frozenset({order_pb2.ORDER_STATUS_NEW, order_pb2.ORDER_STATUS_PARTIALLY_FILLED})
 
 
 class _Explanation:
@@ -55,9 +57,16 @@ def execution_fields(execution: order_pb2.Execution, *, is_copy: bool = False) -
     """Return the fields of an execution's report."""
     fields = Fields()
     _EXECUTION.write(execution, fields)
+    order = execution.order
+    fields[636] = "Y" if order.status in _WORKING else "N"
+    if 136 in fields:
+        # Fees are charged in the quote asset, which is what a symbol ends with.
+        _, _, quote = order.symbol.rpartition("-")
+        for fee in fields.group(136):
+            fields[136] = [in_order(Fields({**fee, 138: quote or NO_SYMBOL}), _FEE)]
     if execution.command_client_order_id:
         _name_original(execution, fields)
-    reason = execution.reason or execution.order.reason
+    reason = execution.reason or order.reason
     if reason:
         explanation = _EXPLANATIONS.get(reason)
         if explanation is not None:
@@ -101,6 +110,7 @@ def order_status_report(
     """
     fields = _status_head(request)
     _ORDER.write(order, fields)
+    fields[636] = "Y" if order.status in _WORKING else "N"
     explanation = _EXPLANATIONS.get(order.reason)
     if explanation is not None:
         if order.status == order_pb2.ORDER_STATUS_REJECTED:

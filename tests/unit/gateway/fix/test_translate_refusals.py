@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import code_pb2, error_details_pb2, status_pb2
+from hypothesis import given
+from hypothesis import strategies as st
 from tradewire.v1 import order_pb2, stream_pb2
 from tradewire_contract import reasons
 from tradewire_contract.fix.rules import (
@@ -61,6 +63,39 @@ def status(
         packed.Pack(detail)
         made.details.append(packed)
     return made
+
+
+def _packed(message: Any) -> AnyMessage:
+    packed = AnyMessage()
+    packed.Pack(message)
+    return packed
+
+
+def _infos() -> Any:
+    keys = st.sampled_from(["outcome", "retry_after_ms", "order_id", "sequence", "fix_code"])
+    return st.builds(
+        lambda reason, metadata: _packed(
+            error_details_pb2.ErrorInfo(reason=reason, metadata=metadata)
+        ),
+        st.sampled_from([*NAMES, "NEW_IN_A_LATER_RELEASE", ""]),
+        st.dictionaries(keys, st.from_regex(r"[0-9]{1,18}", fullmatch=True) | st.text(max_size=20)),
+    )
+
+
+def _violations() -> Any:
+    violation = st.builds(
+        error_details_pb2.BadRequest.FieldViolation,
+        field=st.text(max_size=20),
+        description=st.text(max_size=50),
+    )
+    return st.builds(
+        lambda found: _packed(error_details_pb2.BadRequest(field_violations=found)),
+        st.lists(violation, max_size=3),
+    )
+
+
+def _rubbish() -> Any:
+    return st.builds(AnyMessage, type_url=st.text(max_size=10), value=st.binary(max_size=10))
 
 
 def refused(message: Any, error: status_pb2.Status, **given: Any) -> tuple[str, Fields]:
@@ -245,3 +280,19 @@ def test_the_catalogue_uses_the_codes_that_the_dictionary_has() -> None:
     assert codes("cancel_reject_reason") <= {value.value for value in CANCEL_REJECTS}
     assert codes("business_reject_reason") == {value.value for value in BUSINESS_REJECTS}
     assert codes("restatement_reason") == {value.value for value in RESTATEMENTS}
+
+
+@given(
+    st.sampled_from(EVERY),
+    st.builds(
+        status_pb2.Status,
+        code=st.integers(-1, 20),
+        message=st.text(max_size=600),
+        details=st.lists(st.one_of(_infos(), _violations(), _rubbish()), max_size=3),
+    ),
+)
+def test_any_error_at_all_is_an_answer_that_the_dictionary_allows(
+    message: Any, error: status_pb2.Status
+) -> None:
+    _, fields = refused(message, error)
+    assert fields[20002] in NAMES

@@ -64,7 +64,7 @@ def test_a_trade_in_full() -> None:
     assert text_of(report(execution_report(TRADE))) == (
         "37=1001|11=A-1|1=demo-1|55=BTC-USD|38=0.01|44=60000|14=0.004|151=0.006|6=60000.5|20009=0.24|"
         "54=1|40=2|59=1|18=R|39=1|20010=20261122-10:15:29.000001|20008=Y|17=5003|32=0.004|31=60000.5|"
-        "150=F|851=1|60=20261122-10:15:30.123456|20001=42|20004=12|136=1|137=0.24|139=4|"
+        "150=F|851=1|60=20261122-10:15:30.123456|20001=42|20004=12|136=1|137=0.24|138=USD|139=4|636=Y|"
     )
 
 
@@ -102,7 +102,7 @@ def test_any_execution_is_a_report_that_the_dictionary_allows(
         for place in placed(order_pb2.Execution.DESCRIPTOR)
         if _is_written(execution.order if place.path else execution, place.field)
     }
-    beside = {41, 58, 103, 378}
+    beside = {41, 58, 103, 378, 636}
     assert expected - beside <= fields.keys() <= expected | beside
 
 
@@ -292,4 +292,13 @@ def test_the_report_has_what_integrators_expect() -> None:
     """FIX_VENUES 5.4, as far as it is in FIX 4.4 and in the contract."""
     tags = {member.tag for member in fix_contract().messages["8"].members}
     expected = {37, 11, 41, 17, 150, 39, 55, 54, 38, 40, 44, 59, 14, 151, 6, 31, 32, 60, 58, 103}
-    assert expected | {378, 136, 797, 851, 20001, 20002} <= tags
+    assert expected | {378, 136, 636, 797, 851, 20001, 20002} <= tags
+    group = next(member for member in fix_contract().messages["8"].members if member.tag == 136)
+    assert [member.tag for member in group.group] == [137, 138, 139]
+
+
+@pytest.mark.parametrize("status", order_pb2.OrderStatus.values()[1:])
+def test_a_report_says_whether_the_order_works(status: Any) -> None:
+    works = status in (order_pb2.ORDER_STATUS_NEW, order_pb2.ORDER_STATUS_PARTIALLY_FILLED)
+    assert report(execution_report(changed(order={"status": status})))[636] == "NY"[works]
+    assert report(order_status_report(changed(order={"status": status}).order))[636] == "NY"[works]

@@ -30,7 +30,9 @@ def validator() -> Validator:
 
 def received(msg_type: str, body: Fields | str, number: int = 7) -> Verdict:
     """Return what the session makes of a message that a client sends."""
-    text = body.replace("|", SOH) if isinstance(body, str) else encode_fields(body)
+    text = encode_fields(body) if isinstance(body, Fields) else body
+    if SOH not in text:
+        text = text.replace("|", SOH)
     header = f"35={msg_type}|49=CLIENT|56=TW-ORDERS|34={number}|52=20261122-10:15:30|"
     decoder = Decoder(dictionary().data_fields)
     decoder.feed(encode("FIX.4.4", header.replace("|", SOH) + text))
@@ -48,7 +50,7 @@ def request(msg_type: str, body: Fields | str) -> Message:
 
 def answered(answer: Answer) -> Fields:
     """Return the body of an answer as a client gets it, whose dictionary allows it."""
-    verdict = received(answer.type, answer.body.replace(SOH, "|"))
+    verdict = received(answer.type, answer.body)
     assert isinstance(verdict, Message), (answer, verdict)
     return verdict.body
 
