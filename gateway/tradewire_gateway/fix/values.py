@@ -52,10 +52,12 @@ _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _COUNT: Final = re.compile(r"[0-9]{1,9}")
 _DECIMAL: Final = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
 # Second 60 is a leap second.
-_SECONDS: Final = re.compile(r"([0-5][0-9]|60)(?:\.([0-9]{1,9}))?")
-_TIME: Final = re.compile(rf"(?:[01][0-9]|2[0-3]):[0-5][0-9]:{_SECONDS.pattern}")
-_MINUTE: Final = re.compile(r"[0-9]{8}-([01][0-9]|2[0-3]):([0-5][0-9]):")
-_MINUTE_LENGTH: Final = len("YYYYMMDD-HH:MM:")
+_HOURS_MINUTES_SECONDS: Final = "([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)"
+_TIME: Final = re.compile(rf"{_HOURS_MINUTES_SECONDS}(?:\.[0-9]{{1,9}})?")
+_SECOND: Final = re.compile(f"[0-9]{{8}}-{_HOURS_MINUTES_SECONDS}")
+_SECOND_LENGTH: Final = len("YYYYMMDD-HH:MM:SS")
+# What the last digit of a fraction counts, by the number of its digits.
+_FRACTION_NS: Final[dict[int, int]] = {digits: 10 ** (9 - digits) for digits in range(1, 10)}
 _MONTH_YEAR: Final = re.compile(r"([0-9]{6})(?:([0-9]{2})|w[1-5])?")
 _WORDS: Final = re.compile(r"[^ ]+(?: [^ ]+)*")
 
@@ -65,9 +67,9 @@ def parse_integer(text: str) -> int | None:
     return int(text) if _INTEGER.fullmatch(text) else None
 
 
-def parse_sequence_number(text: str | None) -> int | None:
-    """Return the sequence number, None when there is no text or it is not digits alone."""
-    return int(text) if text is not None and _NUMBER.fullmatch(text) else None
+def parse_sequence_number(value: object) -> int | None:
+    """Return the sequence number, None when the value is no text or not digits alone."""
+    return int(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else None
 
 
 def parse_decimal(text: str) -> Decimal | None:
@@ -85,13 +87,14 @@ def parse_utc_timestamp(text: str) -> int | None:
 
     A leap second, which FIX writes as second 60, is the first moment of the next minute.
     """
-    minute_ns = _minute_ns(text[:_MINUTE_LENGTH])
-    match = _SECONDS.fullmatch(text, _MINUTE_LENGTH)
-    if minute_ns is None or match is None:
+    second_ns = _second_ns(text[:_SECOND_LENGTH])
+    if second_ns is None or len(text) == _SECOND_LENGTH:
+        return second_ns
+    point, fraction = text[_SECOND_LENGTH], text[_SECOND_LENGTH + 1 :]
+    scale = _FRACTION_NS.get(len(fraction))
+    if point != "." or scale is None or not (fraction.isascii() and fraction.isdigit()):
         return None
-    seconds, fraction = match.groups()
-    nanoseconds = int(fraction.ljust(9, "0")) if fraction else 0
-    return minute_ns + int(seconds) * SECOND_NS + nanoseconds
+    return second_ns + int(fraction) * scale
 
 
 def format_utc_timestamp(time_ns: int, digits: int = 3) -> str:
@@ -112,14 +115,15 @@ def format_boolean(flag: bool) -> str:
     return "Y" if flag else "N"
 
 
-@lru_cache(maxsize=256)
-def _minute_ns(text: str) -> int | None:
-    """Return when the minute `YYYYMMDD-HH:MM:` begins; the same few come again and again."""
-    match = _MINUTE.fullmatch(text)
+@lru_cache(maxsize=1024)
+def _second_ns(text: str) -> int | None:
+    """Return when the second `YYYYMMDD-HH:MM:SS` begins; many messages share the last few."""
+    match = _SECOND.fullmatch(text)
     midnight_ns = _midnight_ns(text[:8]) if match else None
     if match is None or midnight_ns is None:
         return None
-    return midnight_ns + (int(match[1]) * 60 + int(match[2])) * 60 * SECOND_NS
+    hours, minutes, seconds = map(int, match.groups())
+    return midnight_ns + ((hours * 60 + minutes) * 60 + seconds) * SECOND_NS
 
 
 def _midnight_ns(day: str) -> int | None:

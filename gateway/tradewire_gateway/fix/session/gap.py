@@ -43,6 +43,11 @@ class Inbound:
         return self._requested_end >= self.expected
 
     @property
+    def is_holding(self) -> bool:
+        """Whether anything came too early."""
+        return bool(self._held)
+
+    @property
     def attempts(self) -> int:
         """How many times the messages from the expected one on were asked for."""
         return self._attempts

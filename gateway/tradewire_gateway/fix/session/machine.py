@@ -431,8 +431,7 @@ class Session:
         if self._is_deaf and verdict.type != "5":
             return
         self._liveness.received(now_ns)
-        header = verdict.header
-        number = parse_sequence_number(header.text(34))
+        number = parse_sequence_number(verdict.header.get(34))
         if number is None:
             self._end_at_once("MsgSeqNum(34) is missing", now_ns)
         elif verdict.type == "5":
@@ -464,7 +463,8 @@ class Session:
 
     def _is_on_time(self, verdict: Verdict, now_ns: int) -> bool:
         """Return whether SendingTime(52) is near the clock; validation sees to one that is none."""
-        sent_ns = parse_utc_timestamp(verdict.header.text(52) or "")
+        sent = verdict.header.get(52)
+        sent_ns = parse_utc_timestamp(sent) if isinstance(sent, str) else None
         return sent_ns is None or abs(now_ns - sent_ns) <= self._tolerance_ns
 
     def _on_session_command(self, message: Message, number: int, now_ns: int) -> None:
@@ -484,7 +484,8 @@ class Session:
         expected = self._inbound.expected
         if number == expected:
             self._take(verdict, now_ns)
-            self._take_held(now_ns)
+            if self._inbound.is_holding:
+                self._take_held(now_ns)
         elif number > expected:
             size = sum(map(len, raw.values)) + _FIELD_BYTES * len(raw.values) if raw else 0
             self._on_too_high(number, Held(verdict, size), now_ns)
@@ -553,7 +554,7 @@ class Session:
 
     def _skip_expected(self, verdict: Verdict, now_ns: int) -> None:
         """Use up the number of a message that is not accepted, when it was its turn."""
-        if parse_sequence_number(verdict.header.text(34)) == self._inbound.expected:
+        if parse_sequence_number(verdict.header.get(34)) == self._inbound.expected:
             self._consume(self._inbound.expected + 1, now_ns)
 
     def _consume(self, next_inbound: int, now_ns: int) -> None:
