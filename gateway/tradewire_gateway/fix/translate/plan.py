@@ -1,7 +1,7 @@
 """Plans: how a message of the contract is written in FIX and read from it, by its annotations.
 
-A plan is compiled once per message from its descriptor, into a list of small steps; nothing looks
-at a descriptor afterwards. What the annotations do not say stands in the tables of
+A plan is compiled once per message from its descriptor, for writing into one flat function; nothing
+looks at a descriptor afterwards. What the annotations do not say stands in the tables of
 `tradewire_contract.fix.rules`, and is done by those who use a plan.
 
 An absent field is not written: an empty text, an enum's 0, false, an unset message. A number
@@ -10,7 +10,7 @@ without presence always is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -78,10 +78,7 @@ class WritePlan:
         self.tags: set[int] = set()
         self.entry_tags: dict[int, set[int]] = {}
         self._components: list[tuple[str, WritePlan]] = []
-        # By kind, because a loop over equal steps is much faster than a call for each.
-        self._texts: list[tuple[str, int]] = []
-        self._enums: list[tuple[str, int, dict[int, str]]] = []
-        self._times: list[tuple[str, int]] = []
+        self._simple: list[tuple[int, FieldDescriptor]] = []
         self._steps: list[Write] = []
         for field in message.fields:
             rule = field.GetOptions().Extensions[options_pb2.fix]
@@ -99,25 +96,7 @@ class WritePlan:
                     self.entry_tags.setdefault(tag, set()).update(entry)
             elif rule.tag and rule.tag not in hidden:
                 self._add(Placed((), field, rule), order, hidden_in_entries)
-
-    def write(self, message: Any, fields: Fields) -> None:
-        """Write what is set in a message; its own fields win over those of its components."""
-        for name, plan in self._components:
-            if message.HasField(name):
-                plan.write(getattr(message, name), fields)
-        for name, tag in self._texts:
-            text = getattr(message, name)
-            if text:
-                fields[tag] = text
-        for name, tag, values in self._enums:
-            number = getattr(message, name)
-            if number:
-                fields[tag] = values[number]
-        for name, tag in self._times:
-            if message.HasField(name):
-                fields[tag] = format_time(getattr(message, name))
-        for step in self._steps:
-            step(message, fields)
+        self.write = self._compile()
 
     def fields(self, message: Any) -> Fields:
         """Return a message as fields."""
@@ -138,20 +117,42 @@ class WritePlan:
             self._steps.append(_pair(field, rule))
         else:
             self.tags.add(rule.tag)
-            self._add_value(field, rule.tag)
+            self._simple.append((rule.tag, field))
 
-    def _add_value(self, field: FieldDescriptor, tag: int) -> None:
-        if field.enum_type is not None:
-            self._enums.append((field.name, tag, _enum_texts(field.enum_type)))
-        elif field.message_type is not None:
-            assert field.message_type.full_name == TIMESTAMP, field.full_name
-            self._times.append((field.name, tag))
-        elif field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
-            self._texts.append((field.name, tag))
-        elif field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
-            self._steps.append(_flag(field, tag))
-        else:
-            self._steps.append(_number(field, tag))
+    def _compile(self) -> Write:
+        """Return the plan as a function: it takes half the time of a loop over steps."""
+        names: dict[str, Any] = {"format_time": format_time, "format_boolean": format_boolean}
+        lines = ["def write(message, fields):", *self.source("message", "    ", names)]
+        exec("\n".join(lines), names)
+        write: Write = names["write"]
+        return write
+
+    def source(self, message: str, indent: str, names: dict[str, Any]) -> Iterator[str]:
+        """Yield the lines that write a message, and put what they call into names.
+
+        What stands in them comes from the contract alone: names of fields, tags, and no values.
+        """
+        for name, plan in self._components:
+            yield f"{indent}if {message}.HasField({name!r}):"
+            yield f"{indent}    {message}_{name} = {message}.{name}"
+            # A message's own fields come last: they win over those of its components.
+            yield from plan.source(f"{message}_{name}", f"{indent}    ", names)
+        for tag, field in self._simple:
+            value = f"{message}.{field.name}"
+            if field.has_presence and field.cpp_type != FieldDescriptor.CPPTYPE_STRING:
+                text = _conversion(field, value, names)
+                yield f"{indent}if {message}.HasField({field.name!r}): fields[{tag}] = {text}"
+            elif _is_number(field):
+                yield f"{indent}fields[{tag}] = str({value})"
+            else:
+                yield f"{indent}value = {value}"
+                yield f"{indent}if value: fields[{tag}] = {_conversion(field, 'value', names)}"
+        for step in self._steps:
+            called = f"step_{len(names)}"
+            names[called] = step
+            yield f"{indent}{called}({message}, fields)"
+        # A message of which nothing is written still needs a line.
+        yield f"{indent}pass"
 
     def _group(
         self,
@@ -296,33 +297,30 @@ def _text(field: FieldDescriptor, tag: int) -> Write:
     return write
 
 
-def _number(field: FieldDescriptor, tag: int) -> Write:
-    """Return a step that writes a number."""
-    name = field.name
-
-    def write(message: Any, fields: Fields) -> None:
-        fields[tag] = str(getattr(message, name))
-
-    def write_present(message: Any, fields: Fields) -> None:
-        if message.HasField(name):
-            fields[tag] = str(getattr(message, name))
-
-    return write_present if field.has_presence else write
+def _is_number(field: FieldDescriptor) -> bool:
+    return field.cpp_type in (
+        FieldDescriptor.CPPTYPE_INT32,
+        FieldDescriptor.CPPTYPE_INT64,
+        FieldDescriptor.CPPTYPE_UINT32,
+        FieldDescriptor.CPPTYPE_UINT64,
+    )
 
 
-def _flag(field: FieldDescriptor, tag: int) -> Write:
-    """Return a step that writes Y or N; without presence Y alone."""
-    name = field.name
-
-    def write(message: Any, fields: Fields) -> None:
-        if getattr(message, name):
-            fields[tag] = "Y"
-
-    def write_present(message: Any, fields: Fields) -> None:
-        if message.HasField(name):
-            fields[tag] = format_boolean(getattr(message, name))
-
-    return write_present if field.has_presence else write
+def _conversion(field: FieldDescriptor, value: str, names: dict[str, Any]) -> str:
+    """Return the expression that makes the text of a value that is set."""
+    if field.enum_type is not None:
+        texts = f"texts_{len(names)}"
+        names[texts] = _enum_texts(field.enum_type)
+        return f"{texts}[{value}]"
+    if field.message_type is not None:
+        assert field.message_type.full_name == TIMESTAMP, field.full_name
+        return f"format_time({value})"
+    if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
+        return f"format_boolean({value})"
+    if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
+        return value
+    assert _is_number(field), field.full_name
+    return f"str({value})"
 
 
 def _pair(field: FieldDescriptor, rule: options_pb2.FixRule) -> Write:

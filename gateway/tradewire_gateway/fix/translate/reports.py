@@ -18,14 +18,13 @@ from tradewire_contract.fix.rules import (
 from tradewire_gateway.fix.codec import encode_fields
 from tradewire_gateway.fix.message import Fields, Message
 from tradewire_gateway.fix.translate.errors import reason_text
-from tradewire_gateway.fix.translate.plan import WritePlan, in_order, plans_of
+from tradewire_gateway.fix.translate.plan import WritePlan, plans_of
 
 EXECUTION_REPORT: Final = "8"
 REJECTED: Final = "8"
 
 _EXECUTION: Final = plans_of(EXECUTION_REPORT)["Execution"]
 _ORDER: Final = WritePlan(order_pb2.Order.DESCRIPTOR)
-_FEE: Final = (137, 138, 139)
 _WORKING: Final = frozenset({order_pb2.ORDER_STATUS_NEW, order_pb2.ORDER_STATUS_PARTIALLY_FILLED})
 
 
@@ -63,7 +62,8 @@ def execution_fields(execution: order_pb2.Execution, *, is_copy: bool = False) -
         # Fees are charged in the quote asset, which is what a symbol ends with.
         _, _, quote = order.symbol.rpartition("-")
         for fee in fields.group(136):
-            fields[136] = [in_order(Fields({**fee, 138: quote or NO_SYMBOL}), _FEE)]
+            fee[138] = quote or NO_SYMBOL
+            fee[139] = fee.pop(139)
     if execution.command_client_order_id:
         _name_original(execution, fields)
     reason = execution.reason or order.reason

@@ -90,8 +90,8 @@ def test_balances_are_a_group() -> None:
     response.balances.add(asset="BTC", total="1", available="0.9", held="0.1")
     response.balances.add(asset="USD", total="5", available="5", held="0")
     assert text_of(answered(balances(asked, response))) == (
-        "923=U-1|553=key-1|926=1|20040=2|15=BTC|20041=1|20042=0.9|20043=0.1|15=USD|20041=5|20042=5|20043=0|"
-        "20013=42|"
+        "923=U-1|553=key-1|926=1|20013=42|20040=2|15=BTC|20041=1|20042=0.9|20043=0.1|"
+        "15=USD|20041=5|20042=5|20043=0|"
     )
 
 
@@ -154,8 +154,8 @@ def test_a_book_once() -> None:
     answer = book_snapshot("V-1", book(snapshot=True, bids="100.5:2 100:1.5", asks="101:3"))
     assert answer.type == "W"
     assert text_of(answered(answer)) == (
-        "262=V-1|55=BTC-USD|20021=3|20022=5|20023=0|268=3|269=0|270=100.5|271=2|269=0|270=100|271=1.5|"
-        "269=1|270=101|271=3|20024=492654767|"
+        "262=V-1|55=BTC-USD|20021=3|20022=5|20023=0|20024=492654767|268=3|269=0|270=100.5|271=2|"
+        "269=0|270=100|271=1.5|269=1|270=101|271=3|"
     )
 
 
@@ -174,9 +174,10 @@ def test_updates_tell_new_levels_from_changed_and_gone_ones() -> None:
     second = feed.message(Batch(book=update, trades=[trade(2)]))
     assert second.type == "X"
     assert text_of(answered(second)) == (
-        "262=V-1|20021=3|20022=6|20023=5|268=4|279=2|269=0|55=BTC-USD|270=100|279=0|269=0|55=BTC-USD|270=99|"
-        "271=2|279=1|269=1|55=BTC-USD|270=101|271=3|279=0|269=2|55=BTC-USD|270=100.5|271=1|272=20261122|"
-        "273=10:15:30.123456|20004=2|20020=2|20024=492654767|"
+        "262=V-1|20021=3|20022=6|20023=5|20024=492654767|268=4|"
+        "279=2|269=0|55=BTC-USD|270=100|279=0|269=0|55=BTC-USD|270=99|271=2|"
+        "279=1|269=1|55=BTC-USD|270=101|271=3|279=0|269=2|55=BTC-USD|270=100.5|271=1|272=20261122|"
+        "273=10:15:30.123456|20004=2|20020=2|"
     )
     # The level that was gone is new again.
     third = feed.message(Batch(book=book(snapshot=False, bids="100:1 99:0.0", sequence=7)))
