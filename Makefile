@@ -91,8 +91,24 @@ $(EXPLORED): $(EXPLORER)/package.json $(EXPLORER)/package-lock.json
 	cd $(EXPLORER) && npm ci --ignore-scripts --loglevel=error
 	touch $@
 
+FIX_PEER := tests/support/fix_peers/node
+FIX_PEERED := $(FIX_PEER)/node_modules/.installed
+
+.PHONY: fix-peer
+fix-peer: ## Install the FIX client of another make that the tests let trade, where npm is
+	@if ! command -v npm >/dev/null; then \
+		echo "npm is not here: the tests do without the FIX client jspurefix"; \
+	else \
+		$(MAKE) --no-print-directory --silent $(FIX_PEERED) || \
+		echo "npm has failed: the tests do without the FIX client jspurefix"; \
+	fi
+
+$(FIX_PEERED): $(FIX_PEER)/package.json $(FIX_PEER)/package-lock.json
+	cd $(FIX_PEER) && npm ci --ignore-scripts --loglevel=error
+	touch $@
+
 .PHONY: test
-test: $(READY) explorer ## Run the tests; ARGS="-k name" chooses
+test: $(READY) explorer fix-peer ## Run the tests; ARGS="-k name" chooses
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-slow
