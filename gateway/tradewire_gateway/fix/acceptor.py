@@ -242,15 +242,12 @@ class Acceptor:
                 position, after = Position(), wanted
         except grpc.aio.AioRpcError as error:
             text = plain_text(status_of(error).message)
-            raise Refused(
-                f"{text}: log on with ResetSeqNumFlag(141)=Y and ask for the orders with "
-                "OrderMassStatusRequest(AF)"
-            ) from None
-        if after is not None and after > page.as_of_sequence:
-            raise Refused(
-                f"AfterSequence({AFTER_SEQUENCE}) {after} is beyond {page.as_of_sequence}, the "
-                "last execution"
-            )
+            if wanted is None:
+                text += (
+                    ": log on with ResetSeqNumFlag(141)=Y and ask for the orders with "
+                    "OrderMassStatusRequest(AF)"
+                )
+            raise Refused(text) from None
         head = page.as_of_sequence
         lost_until = head if position.resend_until < 0 else position.resend_until
         store.set_position(Position(head if after is None else after, page.journal_id, lost_until))

@@ -412,4 +412,7 @@ def _limit_fields(limit: stream_pb2.RateLimit) -> str:
 
 def _words(status: status_pb2.Status) -> str:
     """Return an error as a text of a Logout(5)."""
-    return plain_text(status.message) or "The venue is not available"
+    if not status.details:
+        # Not the venue's words, but those of a channel without a venue.
+        return "The venue is not available: log on again with ResetSeqNumFlag(141)=N"
+    return plain_text(status.message)
