@@ -66,6 +66,7 @@ TEXTS = frozenset({
     "account", "addresses", "api_key", "asset", "base_asset", "client_order_id",
     "command_client_order_id", "counter_order_id", "environment", "execution_id", "journal_id",
     "label", "name", "order_id", "original_client_order_id", "public_key", "quote_asset",
+    "replaced_client_order_id",
     "request_id", "secret", "symbol",
 })
 # fmt: on

@@ -385,6 +385,8 @@ class Execution(Value):
     """
     priority_kept: bool | None = None
     """Of an amend: true when the order kept its place in the queue; user-defined tag 20006."""
+    replaced_client_order_id: str = ""
+    """Of an amend: the client's id that the order had until then. OrigClOrdID(41) of its report."""
 
     @property
     def transact_time(self) -> datetime:
@@ -409,6 +411,7 @@ class Execution(Value):
             counter_order_id=message.counter_order_id,
             command_client_order_id=message.command_client_order_id,
             priority_kept=message.priority_kept,
+            replaced_client_order_id=message.replaced_client_order_id,
             **more,
         )
 

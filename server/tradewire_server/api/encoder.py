@@ -121,7 +121,11 @@ _X_LIQUIDITY, _X_FEE, _X_REASON, _X_COUNTER = (
     _execution.reason,
     _execution.counter_order_id,
 )
-_X_CLIENT_ID, _X_KEPT = _execution.command_client_order_id, _execution.priority_kept
+_X_CLIENT_ID, _X_KEPT, _X_REPLACED_ID = (
+    _execution.command_client_order_id,
+    _execution.priority_kept,
+    _execution.replaced_client_order_id,
+)
 
 _ledger = _Tags(account_pb2.LedgerEntry.DESCRIPTOR)
 _L_SEQUENCE, _L_TYPE, _L_TIME, _L_CHANGES = (
@@ -218,6 +222,8 @@ class MessageEncoder:
                 tail += _field(_X_COUNTER, str(execution.counter_order_id))
             if execution.priority_kept is not None:
                 tail += _X_KEPT + ("\x01" if execution.priority_kept else "\x00")
+                # An amend has a client id of its own, so there is one before it.
+                tail += _field(_X_REPLACED_ID, execution.order.client_order_ids[-2])
         execution_id = str(execution.execution_id)
         message = (
             f"{_X_SEQUENCE}{_number(execution.sequence)}{_X_ID}{chr(len(execution_id))}"

@@ -162,6 +162,7 @@ def test_a_fix_tag_stands_once_in_a_message_and_means_one_name() -> None:
     same = {
         11: {"client_order_id", "command_client_order_id"},
         15: {"quote_asset", "asset"},
+        41: {"original_client_order_id", "replaced_client_order_id"},
         55: {"symbol", "symbols"},
         268: {"bids", "asks", "trades"},
     }

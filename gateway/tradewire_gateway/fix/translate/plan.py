@@ -44,14 +44,14 @@ class Malformed(ValueError):
 
 
 def format_time(time: Timestamp) -> str:
-    """Return a time as UTCTIMESTAMP: in microseconds, in nanoseconds where it has some."""
+    """Return a time as UTCTIMESTAMP in microseconds, cut off: many engines refuse more digits."""
     return _format_time(time.seconds, time.nanos)
 
 
 @lru_cache(maxsize=1024)
 def _format_time(seconds: int, nanos: int) -> str:
     """Return a time; the same few come again, since a batch has one for all that it did."""
-    return format_utc_timestamp(seconds * SECOND_NS + nanos, 9 if nanos % 1000 else 6)
+    return format_utc_timestamp(seconds * SECOND_NS + nanos, 6)
 
 
 def read_time(text: str) -> Timestamp:

@@ -49,6 +49,9 @@ TRADE.order.create_time.FromNanoseconds(1_795_342_529_000_001_000)
 TRADE.transact_time.FromNanoseconds(1_795_342_530_123_456_000)
 
 
+AMENDED = {"client_order_id": "G-1", "original_client_order_id": "A-1"}
+
+
 def changed(**values: Any) -> order_pb2.Execution:
     """Return the trade with other values; those of the order stand in `order`."""
     execution = order_pb2.Execution()
@@ -72,6 +75,13 @@ def test_a_trade_in_full() -> None:
 def test_the_same_execution_is_always_the_same_bytes() -> None:
     again = order_pb2.Execution.FromString(TRADE.SerializeToString())
     assert execution_report(again) == execution_report(TRADE)
+
+
+def test_times_are_written_in_microseconds() -> None:
+    execution = order_pb2.Execution()
+    execution.CopyFrom(TRADE)
+    execution.transact_time.FromNanoseconds(1_795_342_530_123_456_789)
+    assert report(execution_report(execution))[60] == "20261122-10:15:30.123456"
 
 
 def test_a_drop_copy_says_so_and_nothing_else_differs() -> None:
@@ -173,33 +183,25 @@ def test_a_number_that_this_release_does_not_know_is_written_as_a_number() -> No
 
 
 @pytest.mark.parametrize(
-    ("order", "command", "expected"),
+    ("order", "command", "replaced", "expected"),
     [
-        ({}, "", {11: "A-1"}),
+        ({}, "", "", {11: "A-1"}),
         # A canceled order: the cancel's id, and the order's.
-        ({}, "C-1", {11: "C-1", 41: "A-1"}),
-        # An amended order, when it is amended and later.
-        (
-            {"client_order_id": "G-1", "original_client_order_id": "A-1"},
-            "G-1",
-            {11: "G-1", 41: "A-1"},
-        ),
-        (
-            {"client_order_id": "G-1", "original_client_order_id": "A-1"},
-            "",
-            {11: "G-1", 41: "A-1"},
-        ),
-        (
-            {"client_order_id": "G-1", "original_client_order_id": "A-1"},
-            "C-1",
-            {11: "C-1", 41: "G-1"},
-        ),
+        ({}, "C-1", "", {11: "C-1", 41: "A-1"}),
+        # An amended order, when it is amended (again), later, and when it is canceled.
+        (AMENDED, "G-1", "A-1", {11: "G-1", 41: "A-1"}),
+        (AMENDED, "G-1", "G-0", {11: "G-1", 41: "G-0"}),
+        (AMENDED, "", "", {11: "G-1", 41: "A-1"}),
+        (AMENDED, "C-1", "", {11: "C-1", 41: "G-1"}),
     ],
 )
 def test_ids_are_those_of_the_command_and_of_the_order(
-    order: dict[str, str], command: str, expected: dict[int, str]
+    order: dict[str, str], command: str, replaced: str, expected: dict[int, str]
 ) -> None:
-    fields = report(execution_report(changed(order=order, command_client_order_id=command)))
+    execution = changed(
+        order=order, command_client_order_id=command, replaced_client_order_id=replaced
+    )
+    fields = report(execution_report(execution))
     assert {tag: fields[tag] for tag in (11, 41) if tag in fields} == expected
 
 

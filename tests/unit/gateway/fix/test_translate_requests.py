@@ -168,6 +168,11 @@ def test_of_order_id_and_original_id_the_venues_own_counts(msg_type: str) -> Non
     assert (found.order_id, found.client_order_id) == ("1001", "C-1")
 
 
+def test_times_are_read_in_nanoseconds() -> None:
+    found: Any = to_request(request("D", ORDER + "126=20261122-10:15:30.123456789|"))
+    assert found.expire_time.ToNanoseconds() == 1_795_342_530_123_456_789
+
+
 def test_a_full_book_is_the_deepest_that_the_contract_has() -> None:
     query = to_market_data_query(request("V", SUBSCRIBE.replace("264=10|", "264=0|")))
     assert query.stream is not None

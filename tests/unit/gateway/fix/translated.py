@@ -126,7 +126,10 @@ def _value(field: FieldDescriptor) -> Any:
 
 def _times() -> Any:
     seconds = st.integers(946_684_800, 4_102_444_799)
-    return st.builds(Timestamp, seconds=seconds, nanos=st.integers(0, 999_999_999))
+    micros = st.integers(0, 999_999)
+    return st.builds(
+        lambda second, micro: Timestamp(seconds=second, nanos=micro * 1000), seconds, micros
+    )
 
 
 def _texts(field: FieldDescriptor) -> Any:

@@ -62,6 +62,8 @@ class Judge(Listener):
             counter_order_id=str(execution.counter_order_id or ""),
             priority_kept=execution.priority_kept,
         )
+        if execution.type is ExecutionType.REPLACED:
+            expected.replaced_client_order_id = execution.order.client_order_ids[-2]
         if execution.type is ExecutionType.TRADE:
             instrument = execution.order.market.instrument
             expected.last_quantity = instrument.format_quantity(execution.last_lots)

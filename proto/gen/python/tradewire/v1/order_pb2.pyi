@@ -418,6 +418,7 @@ class Execution(_message.Message):
     COUNTER_ORDER_ID_FIELD_NUMBER: _builtins.int
     COMMAND_CLIENT_ORDER_ID_FIELD_NUMBER: _builtins.int
     PRIORITY_KEPT_FIELD_NUMBER: _builtins.int
+    REPLACED_CLIENT_ORDER_ID_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Number within the account, from 1; user-defined tag 20001."""
     execution_id: _builtins.str
@@ -442,6 +443,8 @@ class Execution(_message.Message):
     """The client's id of the cancel or amend that did this, empty if none; ClOrdID(11) of its report."""
     priority_kept: _builtins.bool
     """Of an amend: true when the order kept its place in the queue; user-defined tag 20006."""
+    replaced_client_order_id: _builtins.str
+    """Of an amend: the client's id that the order had until then. OrigClOrdID(41) of its report."""
     @_builtins.property
     def order(self) -> Global___Order:
         """The order after it happened."""
@@ -467,10 +470,11 @@ class Execution(_message.Message):
         counter_order_id: _builtins.str = ...,
         command_client_order_id: _builtins.str = ...,
         priority_kept: _builtins.bool | None = ...,
+        replaced_client_order_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_last_fee", b"_last_fee", "_last_price", b"_last_price", "_last_quantity", b"_last_quantity", "_priority_kept", b"_priority_kept", "_trade_id", b"_trade_id", "last_fee", b"last_fee", "last_price", b"last_price", "last_quantity", b"last_quantity", "order", b"order", "priority_kept", b"priority_kept", "trade_id", b"trade_id", "transact_time", b"transact_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_last_fee", b"_last_fee", "_last_price", b"_last_price", "_last_quantity", b"_last_quantity", "_priority_kept", b"_priority_kept", "_trade_id", b"_trade_id", "command_client_order_id", b"command_client_order_id", "counter_order_id", b"counter_order_id", "execution_id", b"execution_id", "last_fee", b"last_fee", "last_price", b"last_price", "last_quantity", b"last_quantity", "liquidity", b"liquidity", "order", b"order", "priority_kept", b"priority_kept", "reason", b"reason", "sequence", b"sequence", "trade_id", b"trade_id", "transact_time", b"transact_time", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_last_fee", b"_last_fee", "_last_price", b"_last_price", "_last_quantity", b"_last_quantity", "_priority_kept", b"_priority_kept", "_trade_id", b"_trade_id", "command_client_order_id", b"command_client_order_id", "counter_order_id", b"counter_order_id", "execution_id", b"execution_id", "last_fee", b"last_fee", "last_price", b"last_price", "last_quantity", b"last_quantity", "liquidity", b"liquidity", "order", b"order", "priority_kept", b"priority_kept", "reason", b"reason", "replaced_client_order_id", b"replaced_client_order_id", "sequence", b"sequence", "trade_id", b"trade_id", "transact_time", b"transact_time", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__last_fee: _TypeAlias = _typing.Literal["last_fee"]  # noqa: Y015
     _WhichOneofArgType__last_fee: _TypeAlias = _typing.Literal["_last_fee", b"_last_fee"]  # noqa: Y015

@@ -2841,6 +2841,11 @@ class Execution(betterproto2.Message):
     Of an amend: true when the order kept its place in the queue; user-defined tag 20006.
     """
 
+    replaced_client_order_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Of an amend: the client's id that the order had until then. OrigClOrdID(41) of its report.
+    """
+
 
 default_message_pool.register_message("tradewire.v1", "Execution", Execution)
 
