@@ -24,6 +24,7 @@ BANNING = LimitPolicy(
     account=Gcra(1, 10_000, SLOW),
     address=Gcra(1_000, 10_000),
     refusals=Gcra(1, FORGIVEN, SLOW),
+    waits_at_once=0,
     ban_ladder_s=LADDER_S,
     ban_decay_s=DECAY_S,
 )
@@ -93,11 +94,15 @@ async def test_a_ban_stops_all_but_cancels_and_nobody_else(
             alice.get("a-1"),
             alice.balances(),
             alice.place(limit("y")),
-            alice(floor.stubs.accounts.GetLimits, limits),
         ):
             refused = await failure(call)
             assert (refused.reason, refused.metadata["scope"]) == ("RATE_LIMITED", "ban")
             assert "cancels still pass" in refused.text
+        # What costs nothing passes, and says for how long it is.
+        told = (await alice(floor.stubs.accounts.GetLimits, limits)).limits
+        (ban,) = [state for state in told if state.name == "ban"]
+        assert (ban.limit, ban.remaining) == (0, 0)
+        assert 0 < ban.reset_ms <= LADDER_S[0] * 1_000
         await alice.cancel(cancel("a-0"))
         async with alice.enter() as entry:
             order, refusal = await entry.do(cancel("a-1"), limit("z"))
@@ -223,7 +228,7 @@ async def test_one_key_from_many_addresses_is_throttled_but_not_where_its_holder
 async def test_who_uses_up_an_address_is_banned_there_and_cancels_pass(
     limited: LimitedFloor,
 ) -> None:
-    policy = LimitPolicy(address=Gcra(1, 50, SLOW), refusals=Gcra(1, 2, SLOW))
+    policy = LimitPolicy(address=Gcra(1, 50, SLOW), refusals=Gcra(1, 2, SLOW), waits_at_once=0)
     async with limited(policy, "in_process") as floor:
         await floor.alice.place(limit("a-1"))
         there = ("x-tradewire-client-address", "192.0.2.66")
@@ -250,6 +255,7 @@ async def test_refused_credentials_use_up_their_address(limited: LimitedFloor) -
     policy = LimitPolicy(
         address=Gcra(1, 50, SLOW),
         refusals=Gcra(1, 100, SLOW),
+        waits_at_once=0,
         sign_in_failures_per_address=Gcra(1, 100, SLOW),
     )
     async with limited(policy, "in_process") as floor:

@@ -15,6 +15,7 @@ from tradewire.v1 import (
     session_service_pb2,
 )
 from tradewire_contract import methods
+from tradewire_server.api import enter_orders
 from tradewire_server.app import Settings
 from tradewire_server.auth.limit_policy import Gcra, LimitPolicy
 
@@ -328,13 +329,20 @@ async def test_an_exempt_account_has_no_limits_and_hears_of_none(tight: Floor) -
         assert entry.tape.rate_limits == []
 
 
-async def test_who_goes_on_after_refusals_is_banned_but_may_cancel(tight: Floor) -> None:
+async def test_who_goes_on_after_refusals_is_banned_but_may_cancel(
+    tight: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Else some refusals would be forgiven meanwhile.
+    monkeypatch.setattr(enter_orders, "PAUSE_MAX_MS", 0)
     alice = tight.alice
     await alice.place(limit("a-1"))
     await exhaust(alice)
     async with alice.enter() as entry:
-        for _ in range(10):
-            await entry.do(*(limit(f"x-{i}") for i in range(25)))
+        # A frame that is refused is one refusal, and those do not count for which one may wait.
+        frames = TIGHT.waits_at_once + TIGHT.refusals.burst + 1
+        for _ in range(frames):
+            await entry.send(limit("x-0"), limit("x-1"))
+        await entry.until(lambda tape: len(tape.results) >= entry.sent)
         banned = failure_of((await entry.do(limit("x-1")))[0].error)
     assert banned.metadata["scope"] == "ban"
     assert (await failure(alice.orders())).metadata["scope"] == "ban"

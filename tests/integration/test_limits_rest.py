@@ -83,7 +83,10 @@ async def test_unfilled_orders_are_429_until_one_trades(authentication: str) -> 
 @AUTHENTICATIONS
 async def test_the_limits_stand_in_headers_and_cancels_have_a_reserve(authentication: str) -> None:
     policy = LimitPolicy(
-        key=Gcra(1, 20, SLOW), account=Gcra(1, 1_000, SLOW), refusals=Gcra(1, 2, SLOW)
+        key=Gcra(1, 20, SLOW),
+        account=Gcra(1, 1_000, SLOW),
+        refusals=Gcra(1, 2, SLOW),
+        waits_at_once=0,
     )
     async with (
         venue_with(policy) as rest,

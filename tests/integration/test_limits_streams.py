@@ -84,6 +84,7 @@ async def test_a_banned_key_may_open_order_entry_to_cancel(
         account=Gcra(1, 1000, 3600),
         address=Gcra(1, 1000, 3600),
         refusals=Gcra(2, 2, 3600),
+        waits_at_once=0,
     )
     async with limited(policy, kind) as floor:
         alice = floor.alice

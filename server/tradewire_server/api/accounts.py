@@ -84,7 +84,9 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
     ) -> account_service_pb2.GetLimitsResponse:
         account = self._venue.account(own_account(request.account))
         now_ns = self._venue.clock_ns()
-        reports = self._admission.limiter.report(current_call().buckets, now_ns=now_ns)
+        buckets = current_call().buckets
+        reports = self._admission.limiter.report(buckets, now_ns=now_ns)
+        ban = self._admission.limiter.ban(buckets, now_ns=now_ns)
         counts = self._venue.unfilled_orders.report(account.name, now_ns=now_ns)
         response = account_service_pb2.GetLimitsResponse(
             limits=[
@@ -111,6 +113,8 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
                 for count in counts
             ],
         )
+        if ban is not None and not account.rate_limit_exempt:
+            response.limits.add(name=ban.scope, reset_ms=ban.reset_ms)
         await self._venue.sequencer.settled()
         return response
 

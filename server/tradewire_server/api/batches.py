@@ -3,8 +3,8 @@
 The commands enter the sequencer together, on a lane of the call's own, and the call is answered
 when the last of them is durable. The whole call fails only when none of its commands was entered.
 
-When a limit refuses a command, it refuses those behind it as well: none overtakes another, and the
-call counts as one refusal, for a ban is for who goes on after refusals.
+A batch whose items a limit has refused is answered all the same, and the call says how long to wait
+as if it had been refused itself.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from tradewire_server.api.admission import Admission
 from tradewire_server.api.call import current_call, own_account
-from tradewire_server.api.commands import Intake, Request, result_bytes
+from tradewire_server.api.commands import Intake, Request, result_bytes, wait_of
 from tradewire_server.api.venue import Venue
 from tradewire_server.api.wire import Preencoded, embed, varint_field
 from tradewire_server.sequencer import Lane, Outcome, Submission
@@ -36,12 +36,7 @@ class Batches:
         call = current_call()
         account = own_account(account_requested)
         intake = Intake(self._admission, call, account, valid_until_ns=call.valid_until_ns)
-        submissions: list[Submission] = []
-        for request in requests:
-            limited = submissions[-1].tag.status if intake.limited_count else None
-            submissions.append(
-                intake.submission(request) if limited is None else intake.refused(request, limited)
-            )
+        submissions = intake.submissions(requests)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         results: list[bytes] = []
 
@@ -55,6 +50,11 @@ class Batches:
             if len(results) == len(submissions) and not answer.done():
                 results.append(varint_field(AS_OF_SEQUENCE, sequence))
                 answer.set_result(b"".join(results))
+            # What the edge's limits refused is in the state of the limits already.
+            for _, outcome in outcomes:
+                wait_ms = wait_of(outcome)
+                if wait_ms > call.limit_state.retry_after_ms:
+                    call.limit_state = call.limit_state._replace(retry_after_ms=wait_ms)
 
         self._venue.sequencer.enter(Lane(deliver), submissions)
         return await answer

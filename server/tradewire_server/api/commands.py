@@ -1,7 +1,12 @@
 """Commands that come several at a time, in a frame of EnterOrders or in a batch: each is limited,
 validated and converted as its unary method would do it, and a bad one becomes its own result.
+
+When a limit refuses a command, it refuses those behind it that came with it as well: none overtakes
+another, and together they are one refusal towards a ban, which is for who goes on after refusals.
+What may use the reserve is not held back by what may not.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -30,6 +35,8 @@ from tradewire_server.engine.vocabulary import Reason
 from tradewire_server.sequencer import Outcome, Submission, submission_of
 
 NUMBER, CLIENT_ORDER_ID, ORDER, ERROR, CANCELED_COUNT, AS_OF_SEQUENCE, PRIORITY_KEPT = range(1, 8)
+
+_PLACE = order_service_pb2.PlaceOrderRequest.DESCRIPTOR
 
 REFUSED_AT_EDGE = Refused(Reason.UNSPECIFIED, "")
 
@@ -77,22 +84,37 @@ class Intake:
         self.limit_state: LimitState = EXEMPT
         self.limited_count = 0
 
-    def unset(self) -> Submission:
-        """Return the refusal of a command that is none; it costs what an order costs."""
-        self._count += 1
-        try:
-            self.limit(_method_of(order_service_pb2.PlaceOrderRequest.DESCRIPTOR))
-            status = violation_error([("command", "one of its fields must be set")]).status
-        except AuthError as error:
-            status = auth_error(error).status
-        return Submission(REFUSED_AT_EDGE, 0, Tag(self._count, "", status))
+    def submissions(self, requests: Iterable[Request | None]) -> list[Submission]:
+        """Return commands that came together as they enter the sequencer, refusals in their place;
+        None is a command that is none.
+        """
+        # By what it was that a limit refused: any one order is like another.
+        limited: dict[str, status_pb2.Status] = {}
+        submissions = []
+        for request in requests:
+            method = _method_of(_PLACE if request is None else request.DESCRIPTOR)
+            kind = method.path if method.reduces_risk else _PLACE.full_name
+            status = limited.get(kind)
+            if status is not None:
+                self.limited_count += 1
+                tag = self._next_tag(request)._replace(status=status)
+                submissions.append(Submission(REFUSED_AT_EDGE, 0, tag))
+                continue
+            count = self.limited_count
+            submission = self._submission(request, method)
+            if self.limited_count > count:
+                limited[kind] = submission.tag.status
+            submissions.append(submission)
+        return submissions
 
-    def submission(self, request: Request) -> Submission:
-        """Return the next command as it enters the sequencer, or its refusal in its place."""
+    def _submission(self, request: Request | None, method: Method) -> Submission:
         tag = self._next_tag(request)
         try:
             if not self._admission.limiter.is_exempt(self._account):
-                self.limit(_method_of(request.DESCRIPTOR))
+                self.limit(method)
+            if request is None:
+                # It costs what an order costs.
+                raise violation_error([("command", "one of its fields must be set")])
             validate(request)
             if request.account not in ("", self._account):
                 raise _other_account(request.account)
@@ -105,13 +127,9 @@ class Intake:
         except ApiError as error:
             return Submission(REFUSED_AT_EDGE, 0, tag._replace(status=error.status))
 
-    def refused(self, request: Request, status: status_pb2.Status) -> Submission:
-        """Return the refusal of the next command, which costs nothing."""
-        return Submission(REFUSED_AT_EDGE, 0, self._next_tag(request)._replace(status=status))
-
-    def _next_tag(self, request: Request) -> Tag:
+    def _next_tag(self, request: Request | None) -> Tag:
         self._count += 1
-        if isinstance(request, order_service_pb2.CancelAllOrdersRequest):
+        if request is None or isinstance(request, order_service_pb2.CancelAllOrdersRequest):
             return Tag(self._count, "")
         return Tag(self._count, request.client_order_id)
 
@@ -154,6 +172,13 @@ def _unary_methods() -> dict[str, Method]:
 def _other_account(account: str) -> ApiError:
     text = f"the commands that this one came with are for another account than {account}"
     return make_error(Reason.ACCOUNT_NOT_FOUND, text, field="account")
+
+
+def wait_of(outcome: Outcome) -> int:
+    """Return for how many milliseconds the refusal of a command says to wait, else 0."""
+    if not isinstance(outcome, Refused):
+        return 0
+    return int(dict(outcome.metadata).get("retry_after_ms", "0"))
 
 
 def result_bytes(tag: Tag, outcome: Outcome, sequence: int) -> bytes:

@@ -170,7 +170,11 @@ class _Connection:
             return
         await self._wait_for_room(IN_FLIGHT_MAX)
         limited = self._intake.limited_count
-        submissions = self._submissions(frame)
+        submissions = self._intake.submissions(
+            getattr(command, kind) if kind else None
+            for command in commands
+            for kind in (command.WhichOneof("command"),)
+        )
         limited = self._intake.limited_count - limited
         try:
             self._venue.sequencer.enter(self._lane, submissions)
@@ -192,16 +196,6 @@ class _Connection:
         while self._in_flight >= below:
             self._room.clear()
             await self._room.wait()
-
-    # --- commands ---
-
-    def _submissions(self, frame: order_service_pb2.EnterOrdersRequest) -> list[Submission]:
-        intake = self._intake
-        return [
-            intake.submission(getattr(command, kind)) if kind else intake.unset()
-            for command in frame.commands
-            for kind in (command.WhichOneof("command"),)
-        ]
 
     # --- results ---
 

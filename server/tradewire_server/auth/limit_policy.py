@@ -55,7 +55,19 @@ class LimitPolicy:
     )
     refusals: Gcra = field(
         default=Gcra(200, 200, 60),
-        metadata={"unit": "refusals", "meaning": "Refusals of one sender before it is banned"},
+        metadata={
+            "unit": "refusals",
+            "meaning": "Refusals of one sender before it is banned; who waits as it is told is "
+            "never banned",
+        },
+    )
+    waits_at_once: int = field(
+        default=16,
+        metadata={
+            "unit": "refusals",
+            "meaning": "Refusals whose wait is not over, before a further one counts: connections "
+            "that may wait side by side",
+        },
     )
     ban_ladder_s: tuple[int, ...] = field(
         default=(120, 600, 3_600, 86_400, 259_200),

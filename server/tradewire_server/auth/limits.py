@@ -16,7 +16,8 @@ Rules:
 - A key has a lower limit than its account, so one key cannot use up what all share.
 - The table of buckets is bounded. Only full buckets are dropped; when all are in use, new subjects
   are refused: forgetting a used one would be a way around its limit.
-- Bans (see `bans`) stop everything but what reduces risk.
+- Bans (see `bans`) stop everything but what reduces risk, and what costs nothing: GetLimits says
+  for how long.
 - Bans and buckets are in memory and end with the process.
 
 Accounts may be exempt.
@@ -76,11 +77,11 @@ class Limiter:
         """Take `weight` from all buckets, or from none when one has not enough.
 
         A call that reduces risk may use the reserve and is not subject to bans. Weight 0 is never
-        refused but for a ban. Without buckets nothing limits the call.
+        refused. Without buckets nothing limits the call.
         """
         if not buckets or (self._exempt_accounts and self._is_exempt(buckets)):
             return EXEMPT
-        if not reduces_risk:
+        if weight and not reduces_risk:
             ban = self._bans.check(buckets, now_ns)
             if ban is not None:
                 return ban
@@ -97,8 +98,8 @@ class Limiter:
                     buckets, weight=weight, now_ns=now_ns, reduces_risk=reduces_risk
                 )
             if weight and not meter.table.has_room(bucket.subject, now_ns):
-                self._bans.count_refusal(buckets, now_ns)
-                return LimitState(bucket.scope, limit, 0, 0, _TABLE_FULL_RETRY_MS, False)
+                wait_ms = self._bans.count_refusal(buckets, now_ns, wait_ms=_TABLE_FULL_RETRY_MS)
+                return LimitState(bucket.scope, limit, 0, 0, wait_ms, False)
             remaining = left_ns // interval_ns
             if tightest is None or remaining < tightest[0]:
                 tightest = (remaining, bucket, limit, backlog_ns)
@@ -109,6 +110,10 @@ class Limiter:
         assert tightest is not None, "there is a bucket"
         remaining, bucket, limit, backlog_ns = tightest
         return LimitState(bucket.scope, limit, max(remaining, 0), to_ms(backlog_ns), 0, True)
+
+    def ban(self, buckets: Sequence[Bucket], *, now_ns: int) -> LimitState | None:
+        """Return the state of a sender that is banned, None of any other."""
+        return self._bans.check(buckets, now_ns)
 
     def report(self, buckets: Sequence[Bucket], *, now_ns: int) -> tuple[LimitReport, ...]:
         """Return all limits of a caller without taking anything, for GetLimits."""
@@ -131,7 +136,6 @@ class Limiter:
         self, buckets: Sequence[Bucket], *, weight: int, now_ns: int, reduces_risk: bool
     ) -> LimitState:
         """Count a refusal and return the state of the bucket for which to wait longest."""
-        self._bans.count_refusal(buckets, now_ns)
         refusals = []
         for bucket in buckets:
             meter = self._meters[bucket.scope]
@@ -139,7 +143,9 @@ class Limiter:
             refusal = meter.refusal(bucket, limit=limit, weight=weight, now_ns=now_ns)
             if refusal is not None:
                 refusals.append(refusal)
-        return max(refusals, key=_retry_after)
+        longest = max(refusals, key=_retry_after)
+        wait_ms = self._bans.count_refusal(buckets, now_ns, wait_ms=longest.retry_after_ms)
+        return longest._replace(retry_after_ms=wait_ms)
 
     def _is_exempt(self, buckets: Sequence[Bucket]) -> bool:
         return any(

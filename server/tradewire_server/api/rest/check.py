@@ -114,8 +114,12 @@ class RequestCheck:
         """
         buckets = address_buckets(address)
         reduces_risk = match is not None and match.route.method.reduces_risk
+        if match is not None and not match.route.method.weight:
+            # It costs nothing and passes even a ban, to ask what the limits are.
+            return None
         state = self._limiter.take(buckets, weight=0, now_ns=now_ns, reduces_risk=reduces_risk)
-        if state.is_exempt or (state.allowed and state.remaining):
+        banned = not reduces_risk and self._limiter.ban(buckets, now_ns=now_ns) is not None
+        if not banned and (state.is_exempt or state.remaining):
             return None
         # So that the refusal is counted, and says how long to wait.
         state = self._limiter.take(buckets, weight=1, now_ns=now_ns, reduces_risk=reduces_risk)

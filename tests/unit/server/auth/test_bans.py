@@ -13,14 +13,16 @@ KEY, ACCOUNT, ADDRESS = (
     Bucket("address", "192.0.2.7"),
 )
 CALL = (KEY, ACCOUNT, ADDRESS)
+ADDRESS_ALONE = (ADDRESS,)
 LADDER_S = (10, 100, 1_000)
 DECAY_S = 5_000
 
 
-def _bans(*, subjects_max: int = 100) -> Bans:
+def _bans(*, subjects_max: int = 100, waits_at_once: int = 0) -> Bans:
     return Bans(
         LimitPolicy(
             refusals=Gcra(3, 3, 60),
+            waits_at_once=waits_at_once,
             ban_ladder_s=LADDER_S,
             ban_decay_s=DECAY_S,
             subjects_max=subjects_max,
@@ -30,7 +32,7 @@ def _bans(*, subjects_max: int = 100) -> Bans:
 
 def _refuse(bans: Bans, now_ns: int, *, times: int = 4, call: tuple[Bucket, ...] = CALL) -> None:
     for _ in range(times):
-        bans.count_refusal(call, now_ns)
+        bans.count_refusal(call, now_ns, wait_ms=1)
 
 
 def _banned_for_s(bans: Bans, now_ns: int, call: tuple[Bucket, ...] = CALL) -> int:
@@ -125,3 +127,31 @@ def test_a_full_table_counts_no_new_sender_and_loses_no_old_one() -> None:
     _refuse(bans, NOW_NS, call=_address(2))
     assert _banned_for_s(bans, NOW_NS, _address(1)) == 10
     assert _banned_for_s(bans, NOW_NS, _address(2)) == 0
+
+
+def test_refusals_whose_waits_are_over_do_not_count() -> None:
+    bans = _bans(waits_at_once=2)
+    for turn in range(100):
+        now_ns = NOW_NS + turn * SECOND // 500
+        assert [bans.count_refusal(CALL, now_ns, wait_ms=1) for _ in range(2)] == [1, 2]
+        assert bans.check(CALL, now_ns) is None
+    _refuse(bans, now_ns, times=4)
+    assert _banned_for_s(bans, now_ns) == 10
+
+
+def test_waits_grow_for_who_goes_on() -> None:
+    bans = _bans(waits_at_once=16)
+    told = [bans.count_refusal(CALL, NOW_NS, wait_ms=1) for _ in range(18)]
+    assert told == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, *[1_000] * 8]
+    assert bans.count_refusal(ADDRESS_ALONE, NOW_NS, wait_ms=5_000) == 5_000
+
+
+@pytest.mark.parametrize("interval_us", [50, 500])
+def test_who_goes_on_at_a_limit_that_refills_fast_is_banned_all_the_same(interval_us: int) -> None:
+    bans = _bans(waits_at_once=16)
+    for turn in range(1_000):
+        now_ns = NOW_NS + turn * interval_us * 1_000
+        if bans.check(CALL, now_ns) is not None:
+            return
+        bans.count_refusal(CALL, now_ns, wait_ms=1)
+    pytest.fail("it was never banned")

@@ -36,6 +36,7 @@ def _limiter(
             reserve_percent=reserve_percent,
             subjects_max=subjects_max,
             refusals=refusals,
+            waits_at_once=0,
             ban_ladder_s=(10, 100),
         )
     )
@@ -160,7 +161,10 @@ def test_who_is_refused_too_often_is_banned_from_everything_but_reducing_risk() 
     for _ in range(3):
         assert limiter.take([KEY], weight=1, now_ns=NOW_NS).scope == "key"
     banned = LimitState("ban", 0, 0, 10_000, 10_000, allowed=False)
-    assert limiter.take([KEY], weight=0, now_ns=NOW_NS) == banned
+    assert limiter.take([KEY], weight=1, now_ns=NOW_NS) == banned
+    assert limiter.ban([KEY], now_ns=NOW_NS) == banned
+    # What costs nothing can be asked.
+    assert limiter.take([KEY], weight=0, now_ns=NOW_NS).allowed
     assert limiter.take([KEY], weight=1, now_ns=NOW_NS, reduces_risk=True).allowed
     assert limiter.take([KEY], weight=1, now_ns=NOW_NS + 10 * SECOND).allowed
 
