@@ -147,7 +147,8 @@ def test_keys_that_a_venue_does_not_know_are_made_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "flag", ["--grpc-port", "--admin-port", "--metrics-port", "--rest-port", "--http-port"]
+    "flag",
+    ["--grpc-port", "--admin-port", "--metrics-port", "--rest-port", "--http-port", "--fix-port"],
 )
 def test_a_taken_port_is_an_error_that_names_the_flag(tmp_path: Path, flag: str) -> None:
     with socket.socket() as holder:

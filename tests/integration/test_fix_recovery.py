@@ -174,7 +174,7 @@ async def test_a_command_whose_result_was_lost_is_asked_for_and_not_done_twice(
     # A question is answered when everything before it is.
     client.send("H", {11: "a-2", 55: "BTC-USD", 54: "1", 790: "last"})
     await client.until(lambda: any(m.body.get(790) == "last" for m in client.messages))
-    assert sequences(client.messages) == [2]
+    assert [(m.body[11], m.body[150]) for m in client.messages] == [("a-2", "0"), ("a-2", "I")]
     assert head(venue) == 2
     await client.break_off()
 

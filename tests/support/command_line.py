@@ -20,7 +20,7 @@ from tradewire_server.cli.main import main
 START_TIMEOUT_S = 60.0
 END_TIMEOUT_S = 30.0
 FREE_PORTS = ("--grpc-port", "0", "--admin-port", "0", "--metrics-port", "0")
-FREE_REST_PORTS = ("--rest-port", "0", "--http-port", "0")
+FREE_REST_PORTS = ("--rest-port", "0", "--http-port", "0", "--fix-port", "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def run_command(*arguments: str) -> Result:
 class VenueProcess:
     """`tradewire up` or `serve` as a process; what it prints goes to a file.
 
-    The ports of REST are free ones, unless others are given.
+    The ports of REST and FIX are free ones, unless others are given.
     """
 
     def __init__(self, data_dir: Path, *arguments: str, command: str = "up") -> None:

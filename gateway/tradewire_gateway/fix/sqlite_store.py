@@ -123,6 +123,8 @@ class SqliteStores:
         self.path = path
         self.retention = retention if retention is not None else Retention()
         self._guard = _lock(path)
+        # Only for its owner; what SQLite puts beside it takes that from it.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         try:
             self._writer = _connect(path, synchronous="OFF")
             _create_or_check(self._writer)

@@ -50,7 +50,8 @@ class HostOptions:
     tls_client_ca: Path | None = None
     allow_plaintext: bool = False
     rest: RestOptions | None = None
-    fix_port: int = 0
+    fix_port: int | None = None
+    """Port of the FIX gateway, None for none."""
     edge_address: str | None = None
     authz_address: str | None = None
     peer_certificate: Path | None = None
@@ -216,7 +217,6 @@ def _running(
         host=options.listen_host,
         tls=options.tls_certificate is not None,
         ports=Ports(grpc=grpc_port, admin=admin_port, metrics=metrics_port),
-        reserved_ports={"fix": options.fix_port},
         sockets=app.sockets.directory,
     )
 

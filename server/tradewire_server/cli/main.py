@@ -59,7 +59,6 @@ account_commands.add_to(app)
 
 _LISTEN = "Listeners"
 _PEERS = "Envoy on another machine"
-_RESERVED = "Reserved: recorded in venue.json, nothing listens there yet"
 
 Environment = Annotated[
     str,
@@ -111,7 +110,7 @@ MetricsPort = Annotated[
     int, _port("--metrics-port", "TRADEWIRE_METRICS_PORT", "Port of the Prometheus metrics.")
 ]
 FixPort = Annotated[
-    int, _port("--fix-port", "TRADEWIRE_FIX_PORT", "For the FIX gateway.", _RESERVED)
+    int, _port("--fix-port", "TRADEWIRE_FIX_PORT", "Port of FIX order entry; 0 takes any.")
 ]
 TlsCertificate = Annotated[
     Path | None,
@@ -187,6 +186,9 @@ def up(
     cors_origin: CorsOrigin = None,
     rest_rate: RestRate = 2_000,
     rest_workers: Workers = 1,
+    no_fix: Annotated[
+        bool, typer.Option("--no-fix", envvar="TRADEWIRE_NO_FIX", help="Do without FIX.")
+    ] = False,
     fix_port: FixPort = 9876,
 ) -> None:
     """Run a venue with demo accounts, money and a live market.
@@ -220,7 +222,7 @@ def up(
         tls_client_ca=tls_client_ca,
         allow_plaintext=allow_plaintext,
         rest=None if no_rest else rest,
-        fix_port=fix_port,
+        fix_port=None if no_fix else fix_port,
     )
     run(options, with_bots=not no_bots)
 

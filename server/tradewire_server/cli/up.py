@@ -30,6 +30,7 @@ from tradewire_server.auth.encoding import decode_base64url
 from tradewire_server.cli.bots.market import Maker, MarketPlan, Taker, keep_running
 from tradewire_server.cli.commands import command_line
 from tradewire_server.cli.failure import CommandFailed
+from tradewire_server.cli.fix import fix_gateway
 from tradewire_server.cli.founding import (
     ACCOUNTS,
     BTC_USD,
@@ -85,12 +86,35 @@ async def _residents(hosted: Hosted, *, with_bots: bool) -> AsyncIterator[Render
     await local.start()
     try:
         async with (
+            # Before the pages, which say where it is.
+            _fix(hosted, local),
             _rest(hosted, local) as notes,
             _bots(local, founded.keys, running.environment, with_bots=with_bots),
         ):
             yield _welcome(hosted, [*founded.notes, *notes], with_bots=with_bots)
     finally:
         await local.stop(app.settings.drain_s)
+
+
+@asynccontextmanager
+async def _fix(hosted: Hosted, local: InProcessServer) -> AsyncIterator[None]:
+    """Serve FIX, if it is wanted."""
+    options, settings = hosted.options, hosted.app.settings
+    if options.fix_port is None:
+        yield
+        return
+    async with (
+        InProcessChannel(local, name="fix gateway") as channel,
+        fix_gateway(
+            channel,
+            data_dir=settings.data_dir,
+            host=options.host,
+            port=options.fix_port,
+            tls=settings.tls,
+        ) as port,
+    ):
+        hosted.running = replace(hosted.running, ports=replace(hosted.running.ports, fix=port))
+        yield
 
 
 @asynccontextmanager
@@ -107,6 +131,7 @@ async def _rest(hosted: Hosted, local: InProcessServer) -> AsyncIterator[list[st
             environment=hosted.running.environment,
             rest_url=lambda: hosted.running.rest,
             grpc_target=hosted.running.grpc,
+            fix_target=hosted.running.fix,
             limits=published_limits(
                 hosted.app.settings.limits,
                 heartbeat_s=hosted.app.settings.heartbeat_s,
@@ -207,7 +232,10 @@ def _welcome(hosted: Hosted, notes: list[str], *, with_bots: bool) -> Renderable
     if running.rest:
         facts.add_row("REST", running.rest)
         facts.add_row("documents", f"{running.rest}/docs")
-    facts.add_row("not yet", "WebSocket and FIX")
+    if running.fix:
+        kind = "FIX 4.4 with TLS" if running.tls else "FIX 4.4"
+        facts.add_row(kind, f"{running.fix}  (order entry: TW-ORDERS)")
+    facts.add_row("not yet", "WebSocket; market data and drop copy over FIX")
     facts.add_row("data", f"{data_dir}  (journal {running.journal_id[:8]}…)")
     facts.add_row("accounts", ", ".join(account.name for account in ACCOUNTS))
     facts.add_row("keys", f"{data_dir / DEMO_FILE}  (only you can read it)")

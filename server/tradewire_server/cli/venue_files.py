@@ -35,12 +35,13 @@ class Ports:
     metrics: int
     rest: int = 0
     http: int = 0
+    fix: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningVenue:
     """The content of `venue.json`. `rest` is empty without Envoy, `sockets` is where its sockets
-    are, and `reserved_ports` are for edges that this release does not have.
+    are.
     """
 
     pid: int
@@ -50,7 +51,6 @@ class RunningVenue:
     host: str
     tls: bool
     ports: Ports
-    reserved_ports: Mapping[str, int]
     sockets: Path
     rest: str = ""
 
@@ -69,6 +69,11 @@ class RunningVenue:
         """Where Prometheus reads."""
         return f"http://127.0.0.1:{self.ports.metrics}/metrics"
 
+    @property
+    def fix(self) -> str:
+        """Where FIX is, empty where it is not served."""
+        return f"{reachable(self.host)}:{self.ports.fix}" if self.ports.fix else ""
+
     def save(self, data_dir: Path) -> None:
         """Write the file."""
         content = {
@@ -82,9 +87,9 @@ class RunningVenue:
             "admin": self.admin,
             "metrics": self.metrics,
             "rest": self.rest or None,
+            "fix": self.fix or None,
             "sockets": str(self.sockets),
             "ports": dataclasses.asdict(self.ports),
-            "reserved_ports": dict(self.reserved_ports),
         }
         write_json(data_dir / VENUE_FILE, content)
 
@@ -112,8 +117,8 @@ class RunningVenue:
                     metrics=int(ports["metrics"]),
                     rest=int(ports["rest"]),
                     http=int(ports["http"]),
+                    fix=int(ports["fix"]),
                 ),
-                reserved_ports=dict(content["reserved_ports"]),
                 sockets=Path(content["sockets"]),
                 rest=str(content["rest"] or ""),
             )

@@ -22,8 +22,7 @@ RUNNING = RunningVenue(
     version="0",
     host="127.0.0.1",
     tls=False,
-    ports=Ports(grpc=1, admin=2, metrics=3, rest=4, http=5),
-    reserved_ports={"fix": 9876},
+    ports=Ports(grpc=1, admin=2, metrics=3, rest=4, http=5, fix=6),
     sockets=Path("/venue"),
     rest="http://127.0.0.1:4",
 )
@@ -36,12 +35,14 @@ def test_the_place_of_a_venue_survives_its_file(tmp_path: Path) -> None:
     assert (content["grpc"], content["admin"]) == ("127.0.0.1:1", "127.0.0.1:2")
     assert content["metrics"] == "http://127.0.0.1:3/metrics"
     assert content["rest"] == "http://127.0.0.1:4"
+    assert content["fix"] == "127.0.0.1:6"
 
 
 def test_a_venue_without_rest_has_no_address_for_it(tmp_path: Path) -> None:
     running = dataclasses.replace(RUNNING, rest="", ports=Ports(grpc=1, admin=2, metrics=3))
     running.save(tmp_path)
-    assert json.loads((tmp_path / "venue.json").read_bytes())["rest"] is None
+    content = json.loads((tmp_path / "venue.json").read_bytes())
+    assert (content["rest"], content["fix"]) == (None, None)
     assert RunningVenue.load(tmp_path) == running
 
 
