@@ -247,3 +247,30 @@ async def test_whatever_is_wrong_with_a_credential_the_words_are_the_same(
 
     client.log_on(change=change)  # type: ignore[arg-type]
     assert (await refused(client)).startswith("Not authenticated")
+
+
+# --- drop copy ------------------------------------------------------------------------------------
+
+
+async def test_a_drop_copy_hears_of_everything_and_takes_no_orders(
+    gateway: Gateway, venue: RunningVenue, alice: Peer
+) -> None:
+    reader = await venue.create_key("alice", frozenset({"read"}))
+    copy = Peer(reader, sender="BACKOFFICE", target="TW-DROPCOPY")
+    async with gateway.logged_on(alice) as client:
+        client.place("a-1")
+        await client.next("8", t11="a-1")
+        async with gateway.logged_on(copy, t20012="0") as listener:
+            first = await listener.next("8")
+            assert (first.body[11], first.body[797]) == ("a-1", "Y")
+            listener.place("c-1")
+            refused = await listener.next("j")
+            assert (refused.body[372], refused.body[380]) == ("D", "3")
+        client.cancel("a-2", "a-1")
+        canceled = await client.next("8", t150="4")
+        # What happened meanwhile comes at the next logon, and the past again when it is asked for.
+        copy.store.set_next_inbound(2)
+        async with gateway.logged_on(copy) as listener:
+            again, later = await listener.next("8"), await listener.next("8", t150="4")
+            assert (again.body, again.header[43]) == (first.body, "Y")
+            assert later.body[17] == canceled.body[17]

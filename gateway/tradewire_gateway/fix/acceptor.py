@@ -1,6 +1,7 @@
 """The listener of the FIX gateway: who connects, who may log on, and to what.
 
-TargetCompID(56) names the application: TW-ORDERS for order entry. SenderCompID(49) is the client's
+TargetCompID(56) names the application: TW-ORDERS for order entry, TW-DROPCOPY to listen to all that
+the account does. SenderCompID(49) is the client's
 own choice: sessions are kept by account, SenderCompID and TargetCompID, so that nobody can take or
 disturb another's. Each of them is logged on once at a time.
 
@@ -25,6 +26,7 @@ from tradewire.v1 import options_pb2, session_service_pb2, session_service_pb2_g
 
 from tradewire_gateway.fix import translate
 from tradewire_gateway.fix.connection import Admitted, Connection, ConnectionSettings, Refused
+from tradewire_gateway.fix.drop_copy import DropCopyApplication
 from tradewire_gateway.fix.message import Fields, Message
 from tradewire_gateway.fix.orders import OrderApplication
 from tradewire_gateway.fix.sqlite_store import (
@@ -40,6 +42,12 @@ from tradewire_gateway.fix.validation import Validator
 logger = logging.getLogger("tradewire.fix")
 
 ORDERS: Final = "TW-ORDERS"
+DROP_COPY: Final = "TW-DROPCOPY"
+# What a key needs for them.
+_SCOPES: Final = {
+    ORDERS: {"read": options_pb2.SCOPE_READ, "trade": options_pb2.SCOPE_TRADE},
+    DROP_COPY: {"read": options_pb2.SCOPE_READ},
+}
 CANCEL_ON_DISCONNECT: Final = 20008
 OWN_ORDERS_ONLY: Final = 20011
 AFTER_SEQUENCE: Final = 20012
@@ -160,10 +168,11 @@ class Acceptor:
     async def _admit(self, connection: Connection, logon: Message) -> Admitted:
         caller = await self._authenticate(connection, logon)
         sender, target = logon.header.text(49) or "", logon.header.text(56) or ""
-        if target != ORDERS:
+        scopes = _SCOPES.get(target)
+        if scopes is None:
             raise Refused(NOT_AUTHENTICATED)
-        if not caller.may(options_pb2.SCOPE_TRADE) or not caller.may(options_pb2.SCOPE_READ):
-            raise Refused(f"The key needs the scopes read and trade for {target}")
+        if not all(map(caller.may, scopes.values())):
+            raise Refused(f"The key needs the scopes {' and '.join(scopes)} for {target}")
         if logon.body.flag(OWN_ORDERS_ONLY):
             raise Refused(f"OwnOrdersOnly({OWN_ORDERS_ONLY})=Y is not served")
         key = (caller.account, sender, target)
@@ -188,6 +197,9 @@ class Acceptor:
         except BaseException:
             release()
             raise
+        if target == DROP_COPY:
+            copy = DropCopyApplication(connection, self._channel, caller, store)
+            return Admitted(store, copy, Fields(), release)
         cancels = logon.body.flag(CANCEL_ON_DISCONNECT)
         application = OrderApplication(
             connection, self._channel, caller, store, cancel_on_disconnect=cancels

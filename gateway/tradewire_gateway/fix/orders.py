@@ -31,10 +31,10 @@ from tradewire.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc, s
 from tradewire_gateway.fix import translate
 from tradewire_gateway.fix.connection import Connection
 from tradewire_gateway.fix.message import Fields, Message
+from tradewire_gateway.fix.reports import POSSIBLE_RESEND, report, words
 from tradewire_gateway.fix.session import NotEstablished
 from tradewire_gateway.fix.sqlite_store import SqliteStore
 from tradewire_gateway.fix.store import Record
-from tradewire_gateway.fix.translate.errors import plain_text
 from tradewire_gateway.fix.upstream import Caller, status_of
 
 logger = logging.getLogger("tradewire.fix")
@@ -42,8 +42,6 @@ logger = logging.getLogger("tradewire.fix")
 FRAME_COMMANDS: Final = 256
 # Commands that wait for their results; with more nothing is read from the client.
 WAITING_MAX: Final = 4_096
-# Executions that are made into reports before others have their turn.
-REPORTS_AT_ONCE: Final = 256
 # Client order ids of which the first report is found again; for others the state is reported.
 REMEMBERED_MAX: Final = 65_536
 
@@ -54,7 +52,6 @@ _COMMANDS: Final = {
     order_service_pb2.CancelAllOrdersRequest: "cancel_all",
 }
 _OF_PLACING: Final = (order_pb2.EXECUTION_TYPE_NEW, order_pb2.EXECUTION_TYPE_REJECTED)
-_POSSIBLE_RESEND: Final = 97
 
 
 @dataclass(slots=True)
@@ -150,7 +147,7 @@ class OrderApplication:
         try:
             return await self._caller.complete(records)
         except grpc.aio.AioRpcError as error:
-            self._connection.end(_words(status_of(error)))
+            self._connection.end(words(status_of(error)))
             return None
 
     async def close(self) -> None:
@@ -186,7 +183,7 @@ class OrderApplication:
                 # Who takes nothing is not sent more; the venue's own bound is behind this one.
                 await self._connection.taken()
         except grpc.aio.AioRpcError as error:
-            self._connection.end(_words(status_of(error)))
+            self._connection.end(words(status_of(error)))
         except NotEstablished:
             # The client is logging out: what it has not been sent it gets at its next logon.
             return
@@ -226,25 +223,12 @@ class OrderApplication:
             self._progress.set()
             self._connection.perform()
         elif kind == "closing":
-            self._connection.end(_words(response.closing.status))
+            self._connection.end(words(response.closing.status))
 
     async def _report(self, executions: Any) -> None:
-        position = self._store.position
-        last = len(executions) - 1
-        for index, execution in enumerate(executions):
-            sequence = execution.sequence
-            self._note(execution)
-            body = translate.execution_report(execution)
-            if index == last and self._limit is not None:
-                body += _limit_fields(self._limit)
-                self._limit = None
-            header = None
-            if sequence <= position.resend_until:
-                header = Fields({_POSSIBLE_RESEND: "Y"})
-            self._connection.send("8", body, reference=sequence, header=header)
-            if index % REPORTS_AT_ONCE == REPORTS_AT_ONCE - 1:
-                self._connection.perform()
-                await asyncio.sleep(0)
+        limit, self._limit = (self._limit, None) if executions else (None, self._limit)
+        tail = "" if limit is None else _limit_fields(limit)
+        await report(self._connection, self._store, executions, note=self._note, tail=tail)
 
     def _note(self, execution: order_pb2.Execution) -> None:
         """See which command an execution reports, if it is one of ours."""
@@ -281,7 +265,7 @@ class OrderApplication:
             )
             self._connection.send(answer.type, answer.body)
         elif not command.is_reported and not command.is_duplicate:
-            self._connection.spawn(self._repeat(command, result))
+            self._connection.spawn(self._repeat(command, result, None))
             return
         self._connection.done(command.number)
 
@@ -290,7 +274,7 @@ class OrderApplication:
         if is_rejected and (command.is_reported or command.is_duplicate):
             pass
         elif is_rejected and command.client_order_id in self._sequences:
-            self._connection.spawn(self._repeat(command, None))
+            self._connection.spawn(self._repeat(command, None, status))
             return
         elif _may_know_order(command, status):
             self._connection.spawn(self._refuse_with_order(command, status))
@@ -300,13 +284,16 @@ class OrderApplication:
         self._connection.done(command.number)
 
     async def _repeat(
-        self, command: _Command, result: order_service_pb2.CommandResult | None
+        self,
+        command: _Command,
+        result: order_service_pb2.CommandResult | None,
+        status: status_pb2.Status | None,
     ) -> None:
         """Report what a repeated command did when it came first."""
         sequence = self._sequences.get(command.client_order_id)
         execution = None if sequence is None else await self._caller.execution(sequence)
         with contextlib.suppress(NotEstablished):
-            header = Fields({_POSSIBLE_RESEND: "Y"})
+            header = Fields({POSSIBLE_RESEND: "Y"})
             if execution is not None:
                 body = translate.execution_report(execution)
                 self._connection.send("8", body, header=header)
@@ -315,6 +302,8 @@ class OrderApplication:
                     result.order, command.message, as_of_sequence=result.as_of_sequence
                 )
                 self._connection.send("8", body, header=header)
+            elif status is not None:
+                self._refuse(command.message, status)
             self._connection.done(command.number)
         self._connection.perform()
 
@@ -408,11 +397,3 @@ def _metadata(status: status_pb2.Status) -> dict[str, str]:
 
 def _limit_fields(limit: stream_pb2.RateLimit) -> str:
     return f"20014={limit.limit}\x0120015={limit.remaining}\x0120016={limit.reset_ms}\x01"
-
-
-def _words(status: status_pb2.Status) -> str:
-    """Return an error as a text of a Logout(5)."""
-    if not status.details:
-        # Not the venue's words, but those of a channel without a venue.
-        return "The venue is not available: log on again with ResetSeqNumFlag(141)=N"
-    return plain_text(status.message)
