@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import protovalidate
 import pytest
 from google.rpc import error_details_pb2
 from hypothesis import given
@@ -71,6 +72,7 @@ def any_request() -> st.SearchStrategy[tuple[str, Any]]:
 @given(any_request())
 def test_a_request_comes_back_from_fix_as_it_was(made: tuple[str, Any]) -> None:
     msg_type, sent = made
+    protovalidate.validate(sent)
     fields = WritePlan(source_of(msg_type)).fields(sent)
     assert to_request(request(msg_type, beside(msg_type, fields))) == sent
 

@@ -135,7 +135,9 @@ def _times() -> Any:
 def _texts(field: FieldDescriptor) -> Any:
     pattern = rules_of(field).string.pattern.removeprefix("^").removesuffix("$")
     if pattern:
-        return st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True)
+        longest = rules_of(field).string.max_len or 1000
+        texts = st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True)
+        return texts.map(lambda text: text[:longest]).filter(re.compile(f"{pattern}$").match)
     form = field.GetOptions().Extensions[options_pb2.fix].form
     if form == options_pb2.FIX_FORM_LONG_SHORT:
         return st.from_regex(re.compile(r"-?[1-9][0-9]{0,8}([.][0-9]{1,8})?"), fullmatch=True)
