@@ -64,6 +64,7 @@ async def test_every_page_shows_itself_on_every_screen() -> None:
         assert len(record["errors"]) == int(missing), record
         assert record["outside"] == [], record
         assert record["overflow"] <= 0, record
+        assert record["unseen"] == [], record
         assert record["unnamed"] == [], record
         assert record["barriers"] == [], record
         assert record["text"] > 200, record

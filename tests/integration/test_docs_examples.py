@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -14,9 +15,11 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
+from tradewire_client import HmacKey
 from tradewire_gateway.web.portal import Portal
 from tradewire_gateway.web.rendering import EXAMPLES
 
+from tests.support.ending_sessions import ending_sessions
 from tests.support.envoy import RestVenue, bearer, data_directory, running_rest_venue
 from tests.support.node import INSTALLED, needs_node, program
 from tests.support.portal import options, page_paths, read_page
@@ -38,6 +41,8 @@ SHOWS = {
     "create_session.sh": "ey",
     "place_safely": "one order, answered twice: ",
     "follow_executions": "EXECUTION_TYPE_NEW",
+    "show_executions": "EXECUTION_TYPE_NEW",
+    "use_key": "export TRADEWIRE_SECRET=tws_",
     "keep_book": "checked",
     "sdk_order": "CANCELED",
 }
@@ -70,13 +75,13 @@ class Reader:
         (self.folder / ".tradewire").mkdir()
         (self.folder / ".tradewire" / "demo.json").write_text(json.dumps(content))
 
-    async def run(self, name: str, *arguments: str) -> str:
+    async def run(self, name: str, *arguments: str, url: str = "") -> str:
         """Run an example as the page says; return what it shows."""
         command = await self._command(name)
         is_hmac = name.startswith(HMAC)
         environment = {
             "PATH": os.environ["PATH"],
-            "TRADEWIRE_URL": self.venue.url,
+            "TRADEWIRE_URL": url or self.venue.url,
             "TRADEWIRE_ENVIRONMENT": self.venue.venue.app.settings.environment,
             "TRADEWIRE_TOKEN": self.venue.alice.token,
             "TRADEWIRE_API_KEY": self.hmac_key if is_hmac else self.api_key,
@@ -91,18 +96,10 @@ class Reader:
                 return [sys.executable, "-W", "error", str(example)]
             case ".sh":
                 return ["bash", str(example)]
-        compiled = self.folder / f"{example.stem}.mjs"
-        await _output(
-            program("esbuild"),
-            str(example),
-            "--format=esm",
-            "--platform=node",
-            "--target=node20",
-            "--log-level=warning",
-            f"--outfile={compiled}",
-            cwd=self.folder,
-        )
-        return ["node", str(compiled)]
+        # As `npx tsx NAME` in a folder that has no package.json, so that the name decides alone
+        # which kind of module it is.
+        shutil.copy(example, self.folder)
+        return [program("tsx"), name]
 
 
 async def _output(*command: str, cwd: Path, env: dict[str, str] | None = None) -> str:
@@ -175,17 +172,23 @@ async def _trading(reader: Reader) -> AsyncIterator[None]:
 
 
 async def _runs(reader: Reader, name: str) -> None:
-    stem, _, suffix = name.rpartition(".")
-    arguments = []
+    stem = name.partition(".")[0]
+    arguments: list[str] = []
     if stem == "keep_book":
         async with _trading(reader):
             shown = await reader.run(name, "60")
         assert shown.count("checked") == 60
         return
+    if stem == "use_key":
+        key_file = reader.folder / "hmac.json"
+        HmacKey(reader.hmac_key, reader.hmac_secret).save(key_file)
+        arguments = [key_file.name]
+    if stem == "show_executions":
+        await reader.run("first_order.py")
     if stem == "follow_executions":
         # There have to be some: those of an order that is placed and canceled.
         await reader.run("first_order.py")
-        arguments = [] if suffix == "sh" else ["2"]
+        arguments = ["2"]
         # Each language follows from the beginning.
         (reader.folder / "executions.place").unlink(missing_ok=True)
     if stem == "create_key":
@@ -205,7 +208,7 @@ async def test_an_example_runs(reader: Reader, name: str) -> None:
 
 
 @needs_node
-@pytest.mark.parametrize("name", _examples(".ts"))
+@pytest.mark.parametrize("name", _examples(".mts"))
 async def test_an_example_in_typescript_runs(reader: Reader, name: str) -> None:
     await _runs(reader, name)
 
@@ -229,6 +232,16 @@ async def test_a_stream_that_ends_is_followed_where_it_was_left(reader: Reader) 
     first = (await reader.run("follow_executions.py", "1")).split()[0]
     second = (await reader.run("follow_executions.py", "1")).split()[0]
     assert (first, second) == ("1", "2")
+
+
+@needs_node
+@pytest.mark.parametrize("name", ["place_safely.py", "place_safely.mts"])
+async def test_an_order_is_placed_although_the_token_ends(reader: Reader, name: str) -> None:
+    with ending_sessions(reader.venue.url, before=2) as front:
+        shown = await reader.run(name, url=front.url)
+    assert shown.strip().lower() == "one order, answered twice: true"
+    assert front.statuses == [200, 401, 200]
+    assert front.sign_ins == 2
 
 
 async def test_every_command_in_the_text_runs(reader: Reader) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from tradewire_gateway.web.portal import OWN_BOUNDS
 from tradewire_gateway.web.rendering import FOLDER
 from tradewire_server.api.published_limits import published_limits
 from tradewire_server.auth.limit_policy import LimitPolicy
@@ -279,6 +280,11 @@ class Signer:
         }
 
 
+def with_plus(signature: bytes) -> str:
+    """Spell it in the alphabet that is not that of URLs; the same bytes, one way or the other."""
+    return base64.b64encode(b"\xff" * 3 + signature[3:]).decode()
+
+
 PATH = "/v1/orders?symbol=BTC-USD"
 EMPTY = hashlib.sha256(b"").hexdigest()
 
@@ -294,6 +300,7 @@ EMPTY = hashlib.sha256(b"").hexdigest()
         ({"change": lambda text: text.replace("GET", "get")}, "SIGNATURE_INVALID", "method"),
         ({"environment": "production"}, "SIGNATURE_INVALID", "environment"),
         ({"encode": bytes.hex}, "UNAUTHENTICATED", None),
+        ({"encode": with_plus}, "UNAUTHENTICATED", None),
         ({"timestamp": "1760000000000"}, "TIMESTAMP_OUT_OF_WINDOW", None),
         ({"timestamp": str(int(time.time()))}, "TIMESTAMP_OUT_OF_WINDOW", None),
     ],
@@ -326,6 +333,18 @@ async def test_a_nonce_is_good_once_and_two_credentials_are_none(rest_venue: Res
         assert error(await client.get(PATH, headers=both))[1] == "UNAUTHENTICATED"
 
 
+async def test_a_check_of_a_request_that_is_not_fresh_is_refused(rest_venue: RestVenue) -> None:
+    for timestamp in ("1760000000000", str(int(time.time()))):
+        headers = Signer(rest_venue).headers("GET", PATH, timestamp=timestamp)
+        described = {name.removeprefix("x-api-"): value for name, value in headers.items()}
+        described["apiKey"] = described.pop("key")
+        async with httpx.AsyncClient(base_url=rest_venue.url) as client:
+            answer = await client.post(
+                "/v1/sessions:check", json={**described, "method": "GET", "path": PATH, "body": ""}
+            )
+        assert error(answer) == (401, "TIMESTAMP_OUT_OF_WINDOW", "refused")
+
+
 async def test_requests_of_one_key_may_overtake_each_other(rest_venue: RestVenue) -> None:
     now = time.time_ns() // 1_000_000
     signer = Signer(rest_venue)
@@ -350,6 +369,7 @@ async def test_numbers_in_the_text_are_those_of_the_policy() -> None:
     assert rows["lifetime_s"] == "900"
     assert "25 seconds" in text
     assert float(rows["heartbeat"]) < 25 / 2
+    assert rows.keys() >= OWN_BOUNDS
     assert rows["page_size"] == "100, at most 1000"
     assert "at most 1000, 100 unless set" in text
 
@@ -438,6 +458,54 @@ async def test_an_amend_says_whether_the_order_kept_its_place(book: httpx.AsyncC
         assert by_new_id.json()["order"]["orderId"] == answer["order"]["orderId"]
     (await book.delete(path)).raise_for_status()
     assert error(await book.delete(path)) == (400, "ORDER_CLOSED", "refused")
+
+
+@pytest.mark.parametrize(
+    ("mistake", "place"),
+    [
+        ({"quantity": 1}, "orders[1].quantity"),
+        ({"postOnyl": "x"}, "orders[1].postOnyl"),
+        ({"side": "SIDE_BYE"}, "orders[1].side"),
+    ],
+)
+async def test_json_that_is_no_message_refuses_the_batch(
+    book: httpx.AsyncClient, mistake: dict[str, Any], place: str
+) -> None:
+    good = order(**ETH)
+    answer = await book.post(
+        "/v1/orders:batchPlace", json={"orders": [good, order(**{**ETH, **mistake})]}
+    )
+    assert error(answer) == (400, "FIELD_INVALID", "refused")
+    assert answer.json()["details"][1]["fieldViolations"][0]["field"] == place
+    found = await book.get(f"/v1/orders/client/{good['clientOrderId']}")
+    assert error(found) == (404, "ORDER_NOT_FOUND", "refused")
+
+
+@pytest.mark.parametrize("mistake", [{"quantity": "-1"}, {"symbol": "NO-PE"}, {"side": 77}])
+async def test_a_broken_rule_refuses_the_item(
+    book: httpx.AsyncClient, mistake: dict[str, Any]
+) -> None:
+    orders = [order(**{**ETH, **mistake}), order(**ETH)]
+    answer = (await book.post("/v1/orders:batchPlace", json={"orders": orders})).raise_for_status()
+    first, second = answer.json()["results"]
+    assert first["error"]["details"][0]["metadata"]["outcome"] == "refused"
+    assert second["order"]["status"] == "ORDER_STATUS_NEW"
+
+
+async def test_results_of_cancels_are_matched_by_their_number(book: httpx.AsyncClient) -> None:
+    orders = [order(**ETH) for _ in range(2)]
+    (await book.post("/v1/orders:batchPlace", json={"orders": orders})).raise_for_status()
+    cancels = [{"originalClientOrderId": one["clientOrderId"]} for one in (*orders, order())]
+    answer = await book.post("/v1/orders:batchCancel", json={"cancels": cancels})
+    results = answer.raise_for_status().json()["results"]
+    assert [result["commandNumber"] for result in results] == ["1", "2", "3"]
+    assert {result["clientOrderId"] for result in results} == {""}
+    assert ["order" in result for result in results] == [True, True, False]
+
+
+async def test_an_enum_may_be_sent_by_its_number(alice: httpx.AsyncClient) -> None:
+    placed = (await alice.post("/v1/orders", json=order(side=1))).raise_for_status().json()
+    assert placed["order"]["side"] == "SIDE_BUY"
 
 
 async def test_a_batch_has_a_result_for_each(book: httpx.AsyncClient) -> None:

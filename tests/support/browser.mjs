@@ -56,6 +56,10 @@ const looks = () => ({
   text: document.body.innerText.length,
   // Nothing but blocks that scroll by themselves may be wider than the window.
   overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  // Of a reference's row, nothing may have to be scrolled to.
+  unseen: [...document.querySelectorAll(".stack > tbody > tr > td")]
+    .filter((cell) => cell.getBoundingClientRect().right > innerWidth)
+    .map((cell) => cell.parentElement.id || cell.innerText.slice(0, 40)),
   unnamed: [...document.querySelectorAll("button, a[href], input")]
     .filter((one) => one.checkVisibility())
     .filter((one) => !(one.getAttribute("aria-label") || one.title || one.textContent.trim() || one.labels?.length))

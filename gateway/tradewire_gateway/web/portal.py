@@ -51,6 +51,36 @@ _EXPLORER_POLICY = (
     "form-action 'none'; frame-ancestors 'none'"
 )
 _EXPLORER_PATH = "/docs/explorer"
+# Limits that say how much the venue keeps and lets wait, rather than what one client may do.
+OWN_BOUNDS = frozenset(
+    {
+        "subjects_max",
+        "queued_commands",
+        "queued_cancels",
+        "handle_life_s",
+        "handles_max",
+        "handles_per_address_max",
+        "leeway_s",
+        "cached_max",
+        "ended_max",
+        "bucket_ms",
+        "nonces_max",
+    }
+)
+# Where a page says more about a reason than its advice can.
+MORE_ABOUT = {
+    "FIELDS_CONFLICT": ("/docs/orders#types", "Order types"),
+    "PRICE_OFF_TICK": ("/docs/orders#what-an-instrument-allows", "What an instrument allows"),
+    "QUANTITY_OFF_LOT": ("/docs/orders#what-an-instrument-allows", "What an instrument allows"),
+    "SIGNATURE_INVALID": ("/docs/signing#what-goes-wrong", "What goes wrong"),
+    "TOKEN_INVALID": ("/docs/signing#sessions", "Sessions"),
+    "TOKEN_EXPIRED": ("/docs/signing#sessions", "Sessions"),
+    "RATE_LIMITED": ("/docs/limits", "Limits"),
+    "CLIENT_ORDER_ID_REUSED": ("/docs/retries#exactly-once", "Exactly once"),
+    "DEADLINE_PASSED": ("/docs/retries#deadlines", "Deadlines"),
+    "SEQUENCE_OUT_OF_RANGE": ("/docs/streams#start-and-resume", "Start and resume"),
+    "SLOW_CONSUMER": ("/docs/streams#slow-readers", "Slow readers"),
+}
 _ANCHORED = re.compile(r'<(h[1-4]|tr)\b[^>]*\bid="([^"]+)"[^>]*>')
 _CELL_END = re.compile(r"</(h[1-4]|th|td)>")
 _SEARCHED_CHARACTERS = 600
@@ -90,6 +120,8 @@ class Portal:
                 "grpc_target": options.grpc_target,
                 "rest_url": options.rest_url,
                 "limits": options.limits,
+                "own_bounds": OWN_BOUNDS,
+                "more_about": MORE_ABOUT,
                 "methods": methods(),
                 "reasons": reasons(),
                 "calls": calls,

@@ -28,8 +28,8 @@ _ANCHOR = re.compile(r'<a class="anchor".*?</a>', re.DOTALL)
 _KIND = re.compile(r'<span class="kind">.*?</span>', re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
 _NOT_OF_A_SLUG = re.compile(r"[^a-z0-9]+")
-_LANGUAGES = {"sh": "bash", "py": "python", "ts": "typescript"}
-_LANGUAGE_NAMES = {"sh": "curl", "py": "Python", "ts": "TypeScript"}
+_LANGUAGES = {"sh": "bash", "py": "python", "mts": "typescript"}
+_LANGUAGE_NAMES = {"sh": "curl", "py": "Python", "mts": "TypeScript"}
 # What is in the list beside the page.
 _HEADINGS = re.compile(r'<h([23])\b[^>]*\bid="([^"]+)"[^>]*>(.*?)</h\1>', re.DOTALL)
 

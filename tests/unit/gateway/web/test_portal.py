@@ -17,7 +17,7 @@ from tradewire_gateway.web.portal import Portal
 from tradewire_gateway.web.reference import source_files
 from tradewire_gateway.web.rendering import EXAMPLES, FOLDER
 
-from tests.support.portal import ROWS, Page, options, page_paths, read_page
+from tests.support.portal import ROWS, Page, Row, options, page_paths, read_page
 
 PORTAL = Portal(options())
 PATHS = tuple(page_paths(PORTAL))
@@ -151,6 +151,21 @@ def test_limits_are_those_of_the_venue() -> None:
     for row in ROWS:
         assert row.value in words
         assert row.meaning in words
+
+
+def test_what_concerns_clients_stands_before_what_the_venue_keeps() -> None:
+    rows = (*ROWS, Row("cached_max", "20000", "tokens", "Verified tokens remembered"))
+    shown = read_page(Portal(replace(options(), limits=rows)), "/docs/limits").ids
+    assert (
+        shown.index("key") < shown.index("bounds-of-the-venue-itself") < shown.index("cached_max")
+    )
+
+
+def test_reasons_lead_to_the_page_that_says_more() -> None:
+    assert set(portal_module.MORE_ABOUT) <= {entry.name for entry in reasons().values()}
+    assert {path for path, _ in portal_module.MORE_ABOUT.values()} <= set(
+        page("/docs/errors").links
+    )
 
 
 def test_the_weights_are_those_of_the_contract() -> None:
