@@ -83,6 +83,8 @@ def test_what_curl_sends_is_understood(folder: Path, script: str) -> None:
     placed, end = decoder.raw_decode(done.stdout)
     found, _ = decoder.raw_decode(done.stdout[end:].lstrip())
     assert placed["order"]["clientOrderId"] == found["order"]["clientOrderId"] == "my-order-1"
+    # It waits in the book, far below the market that moves.
+    assert found["order"]["status"] == "ORDER_STATUS_NEW"
     with subprocess.Popen(
         ["bash", "-euc", f"{sign_in}\nexec {STREAM}-sS {stream}"],
         cwd=folder,
