@@ -1,12 +1,13 @@
-"""Runs every benchmark: `python -m tests.bench [engine|orders|rest ...]`."""
+"""Runs every benchmark: `python -m tests.bench [engine|orders|rest|fix ...]`."""
 
 import sys
 
 from tests.bench.engine import main as engine_main
+from tests.bench.fix import main as fix_main
 from tests.bench.orders import main as orders_main
 from tests.bench.rest import main as rest_main
 
-BENCHES = {"engine": engine_main, "orders": orders_main, "rest": rest_main}
+BENCHES = {"engine": engine_main, "orders": orders_main, "rest": rest_main, "fix": fix_main}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or BENCHES:

@@ -27,14 +27,18 @@ class Load(NamedTuple):
     p99_ms: float
 
 
-def write_requests(path: Path, requests: Iterable[bytes]) -> None:
-    """Write requests for the load to send."""
+def write_requests(path: Path, requests: Iterable[bytes]) -> int:
+    """Write requests for the load to send; return how many."""
+    count = 0
     with path.open("wb") as file:
         for request in requests:
             file.write(_LENGTH.pack(len(request)) + request)
+            count += 1
+    return count
 
 
-def _read_requests(path: Path) -> Iterator[bytes]:
+def read_requests(path: Path) -> Iterator[bytes]:
+    """Yield the requests of a file."""
     data = path.read_bytes()
     position = 0
     while position < len(data):
@@ -96,7 +100,7 @@ async def run(path: Path, host: str, port: int, connections: int) -> Load:
 
     Raises RuntimeError for an answer that is an error.
     """
-    requests, latencies = iter(list(_read_requests(path))), list[float]()
+    requests, latencies = iter(list(read_requests(path))), list[float]()
     loop = asyncio.get_running_loop()
     opened = [
         (await loop.create_connection(lambda: _Connection(requests, latencies), host, port))[1]

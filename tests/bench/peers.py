@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.support.fix_peers.quickfix import build, write_settings
 
 
 class Venue(NamedTuple):
@@ -21,8 +24,15 @@ class Venue(NamedTuple):
 @contextmanager
 def _process(*arguments: str) -> Iterator[str]:
     """Run a module of this package; yield the first line that it prints."""
+    with _program(sys.executable, "-m", *arguments) as line:
+        yield line
+
+
+@contextmanager
+def _program(*command: str) -> Iterator[str]:
+    """Run a program that ends with its input; yield the first line that it prints."""
     with subprocess.Popen(
-        [sys.executable, "-m", *arguments],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -34,7 +44,7 @@ def _process(*arguments: str) -> Iterator[str]:
         try:
             line = process.stdout.readline()
             if not line:
-                raise RuntimeError(f"{arguments[0]} ended before it was ready")
+                raise RuntimeError(f"{command} ended before it was ready")
             yield line
         finally:
             process.stdin.close()
@@ -67,6 +77,42 @@ def gateway(data_dir: Path) -> Iterator[Gateway]:
         yield Gateway(**json.loads(line))
 
 
+class FixGateway(NamedTuple):
+    """A venue's FIX port, and what logs on to it."""
+
+    port: int
+    pid: int
+    key_id: str
+    seed: str
+
+
+@contextmanager
+def fix_gateway(data_dir: Path) -> Iterator[FixGateway]:
+    """Run a venue with a FIX gateway, with an exempt account."""
+    with _process("tests.bench.fix_venue", str(data_dir)) as line:
+        yield FixGateway(**json.loads(line))
+
+
+class Executor(NamedTuple):
+    """The peer of FIX."""
+
+    port: int
+    pid: int
+
+
+@contextmanager
+def executor(directory: Path, sender: str, target: str) -> Iterator[Executor]:
+    """Run the peer of FIX, whose counterparty is `sender`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    settings = write_settings(
+        directory, target, sender, ConnectionType="acceptor", SocketAcceptPort=port
+    )
+    with _program(str(build("executor", directory)), str(settings)) as line:
+        yield Executor(port, int(line))
+
+
 @contextmanager
 def fastapi(database: Path) -> Iterator[int]:
     """Run the peer of REST; yield its port."""
@@ -79,6 +125,13 @@ def echo(response: bytes) -> Iterator[str]:
     """Run the bare echo; yield its address."""
     with _process("tests.bench.echo", response.hex()) as line:
         yield f"127.0.0.1:{int(line)}"
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor time that a process has taken so far, in seconds."""
+    # Behind the name, which may hold anything: state is field 3, utime and stime 14 and 15.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def fdatasync_ms(directory: Path, *, rounds: int = 200) -> float:

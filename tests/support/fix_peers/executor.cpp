@@ -3,7 +3,9 @@
 //
 //   executor SETTINGS
 //
-// Prints a line when it listens, ends with its standard input.
+// Prints its process id when it listens, ends with its standard input.
+#include <unistd.h>
+
 #include <quickfix/Application.h>
 #include <quickfix/FileStore.h>
 #include <quickfix/Session.h>
@@ -83,7 +85,7 @@ int main(int count, char** arguments) {
     FIX::FileStoreFactory store(settings);
     FIX::SocketAcceptor acceptor(executor, store, settings);
     acceptor.start();
-    std::cout << "listening" << std::endl;
+    std::cout << getpid() << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
     }
     acceptor.stop(true);
