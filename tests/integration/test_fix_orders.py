@@ -274,3 +274,14 @@ async def test_a_drop_copy_hears_of_everything_and_takes_no_orders(
             again, later = await listener.next("8"), await listener.next("8", t150="4")
             assert (again.body, again.header[43]) == (first.body, "Y")
             assert later.body[17] == canceled.body[17]
+
+
+async def test_balances_and_positions_are_answered(gateway: Gateway, alice: Peer) -> None:
+    async with gateway.logged_on(alice) as client:
+        client.send("BE", {923: "u-1", 924: "4", 553: "alice"})
+        assert (await client.next("BF")).body[923] == "u-1"
+        client.send(
+            "AN",
+            {710: "p-1", 724: "0", 1: "alice", 581: "1", 715: "20260101", 60: "20260101-00:00:00"},
+        )
+        assert (await client.next("AP")).body[710] == "p-1"

@@ -1,7 +1,7 @@
 """The listener of the FIX gateway: who connects, who may log on, and to what.
 
 TargetCompID(56) names the application: TW-ORDERS for order entry, TW-DROPCOPY to listen to all that
-the account does. SenderCompID(49) is the client's
+the account does, TW-MARKETDATA for books and trades. SenderCompID(49) is the client's
 own choice: sessions are kept by account, SenderCompID and TargetCompID, so that nobody can take or
 disturb another's. Each of them is logged on once at a time.
 
@@ -27,6 +27,7 @@ from tradewire.v1 import options_pb2, session_service_pb2, session_service_pb2_g
 from tradewire_gateway.fix import translate
 from tradewire_gateway.fix.connection import Admitted, Connection, ConnectionSettings, Refused
 from tradewire_gateway.fix.drop_copy import DropCopyApplication
+from tradewire_gateway.fix.market_data import MarketDataApplication
 from tradewire_gateway.fix.message import Fields, Message
 from tradewire_gateway.fix.orders import OrderApplication
 from tradewire_gateway.fix.sqlite_store import (
@@ -43,10 +44,12 @@ logger = logging.getLogger("tradewire.fix")
 
 ORDERS: Final = "TW-ORDERS"
 DROP_COPY: Final = "TW-DROPCOPY"
+MARKET_DATA: Final = "TW-MARKETDATA"
 # What a key needs for them.
 _SCOPES: Final = {
     ORDERS: {"read": options_pb2.SCOPE_READ, "trade": options_pb2.SCOPE_TRADE},
     DROP_COPY: {"read": options_pb2.SCOPE_READ},
+    MARKET_DATA: {"read": options_pb2.SCOPE_READ},
 }
 CANCEL_ON_DISCONNECT: Final = 20008
 OWN_ORDERS_ONLY: Final = 20011
@@ -197,6 +200,9 @@ class Acceptor:
         except BaseException:
             release()
             raise
+        if target == MARKET_DATA:
+            market = MarketDataApplication(connection, self._channel, caller)
+            return Admitted(store, market, Fields(), release)
         if target == DROP_COPY:
             copy = DropCopyApplication(connection, self._channel, caller, store)
             return Admitted(store, copy, Fields(), release)

@@ -11,7 +11,8 @@ If the client repeats it under a new number, or says PossResend(97)=Y, it gets t
 more, with the same ExecID(17) and PossResend(97)=Y; if it is only sent again for us, with
 PossDupFlag(43)=Y, its report is among the executions that the session gets anyway.
 
-Questions (H, AF) are asked when the commands before them have their results, so that they see them.
+Questions (H, AF, BE, AN) are asked when the commands before them have their results, so that they
+see them.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from tradewire.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc, s
 from tradewire_gateway.fix import translate
 from tradewire_gateway.fix.connection import Connection
 from tradewire_gateway.fix.message import Fields, Message
+from tradewire_gateway.fix.questions import OF_ACCOUNT, Questions
 from tradewire_gateway.fix.reports import POSSIBLE_RESEND, report, words
 from tradewire_gateway.fix.session import NotEstablished
 from tradewire_gateway.fix.sqlite_store import SqliteStore
@@ -92,6 +94,7 @@ class OrderApplication:
         self._progress = asyncio.Event()
         self._questions = asyncio.Queue[tuple[int, Message, ProtoMessage, int]](WAITING_MAX)
         self._taken_count = self._settled_count = 0
+        self._asking = Questions(channel, caller)
         self._sequences: dict[str, int] = {}
         self._limit: stream_pb2.RateLimit | None = None
 
@@ -112,9 +115,7 @@ class OrderApplication:
             return
         if type(request) in _COMMANDS:
             self._take(message, number, request)
-        elif isinstance(
-            request, order_service_pb2.GetOrderRequest | order_service_pb2.ListOrdersRequest
-        ):
+        elif isinstance(request, OF_ACCOUNT):
             try:
                 self._questions.put_nowait((number, message, request, self._taken_count))
             except asyncio.QueueFull:
@@ -346,32 +347,22 @@ class OrderApplication:
                 self._progress.clear()
                 await self._progress.wait()
             try:
-                bodies = await self._ask(message, request)
+                answers = await self._asking.answers(
+                    message,
+                    request,
+                    now_ns=self._connection.now_ns(),
+                    identity=f"{self._connection.name}-{message.header.text(34)}",
+                )
             except grpc.aio.AioRpcError as error:
                 with contextlib.suppress(NotEstablished):
                     self._refuse(message, status_of(error))
             else:
-                for body in bodies:
-                    with contextlib.suppress(NotEstablished):
-                        self._connection.send("8", body, keep=False)
+                with contextlib.suppress(NotEstablished):
+                    for answer in answers:
+                        self._connection.send(answer.type, answer.body, keep=False)
             self._connection.done(number)
             self._connection.perform()
             await self._connection.taken()
-
-    async def _ask(self, message: Message, request: ProtoMessage) -> list[str]:
-        if isinstance(request, order_service_pb2.GetOrderRequest):
-            found = await self._caller.order(request)
-            report = translate.order_status_report(
-                found.order, message, as_of_sequence=found.as_of_sequence
-            )
-            return [report]
-        assert isinstance(request, order_service_pb2.ListOrdersRequest), "no other is a question"
-        orders = await self._caller.orders(request)
-        return list(
-            translate.order_status_reports(
-                orders.orders, message, as_of_sequence=orders.as_of_sequence
-            )
-        )
 
 
 def _may_know_order(command: _Command, status: status_pb2.Status) -> bool:

@@ -110,7 +110,7 @@ MetricsPort = Annotated[
     int, _port("--metrics-port", "TRADEWIRE_METRICS_PORT", "Port of the Prometheus metrics.")
 ]
 FixPort = Annotated[
-    int, _port("--fix-port", "TRADEWIRE_FIX_PORT", "Port of FIX order entry; 0 takes any.")
+    int, _port("--fix-port", "TRADEWIRE_FIX_PORT", "Port of the FIX gateway; 0 takes any.")
 ]
 TlsCertificate = Annotated[
     Path | None,

@@ -234,8 +234,8 @@ def _welcome(hosted: Hosted, notes: list[str], *, with_bots: bool) -> Renderable
         facts.add_row("documents", f"{running.rest}/docs")
     if running.fix:
         kind = "FIX 4.4 with TLS" if running.tls else "FIX 4.4"
-        facts.add_row(kind, f"{running.fix}  (order entry: TW-ORDERS)")
-    facts.add_row("not yet", "WebSocket; market data and drop copy over FIX")
+        facts.add_row(kind, f"{running.fix}  (TW-ORDERS, TW-MARKETDATA, TW-DROPCOPY)")
+    facts.add_row("not yet", "WebSocket")
     facts.add_row("data", f"{data_dir}  (journal {running.journal_id[:8]}…)")
     facts.add_row("accounts", ", ".join(account.name for account in ACCOUNTS))
     facts.add_row("keys", f"{data_dir / DEMO_FILE}  (only you can read it)")
