@@ -89,7 +89,7 @@ Outcome = Done | Refused
 
 class Submission(NamedTuple):
     """A command on its way to the engine; refused without effect when dequeued after
-    `valid_until_ns`.
+    `valid_until_ns`, for good if that is part of the command (`is_deadline_own`).
 
     A refusal in place of the command keeps its place in the lane, so that outcomes come in order.
     `tag` is the lane's own. `api_key` is the key that asks, none for the venue itself: its end is
@@ -102,15 +102,33 @@ class Submission(NamedTuple):
     key: IdKey | None = None
     content_hash: bytes = b""
     api_key: str = ""
+    is_deadline_own: bool = False
 
 
 def submission_of(
-    command: Command, valid_until_ns: int = 0, tag: Any = None, *, api_key: str = ""
+    command: Command,
+    valid_until_ns: int = 0,
+    tag: Any = None,
+    *,
+    api_key: str = "",
+    is_deadline_own: bool = False,
 ) -> Submission:
     """Return a command with its place in the index of ids."""
     key = id_key(command)
     digest = content_hash(command) if key is not None else b""
-    return Submission(command, valid_until_ns, tag, key, digest, api_key)
+    return Submission(command, valid_until_ns, tag, key, digest, api_key, is_deadline_own)
+
+
+def _too_late(submission: Submission) -> Refused:
+    if submission.is_deadline_own:
+        text = (
+            "valid_until had passed before the command's turn came, and it had no effect: send it "
+            "with a later one, or with none"
+        )
+        return Refused(Reason.DEADLINE_PASSED, text, "valid_until", (("retryable", "false"),))
+    return Refused(
+        Reason.DEADLINE_PASSED, "the command waited beyond its deadline and had no effect"
+    )
 
 
 class Published(NamedTuple):
@@ -224,7 +242,13 @@ class Sequencer:
         self._wake.set()
 
     async def submit(
-        self, command: Command, *, lane: str, valid_until_ns: int = 0, api_key: str = ""
+        self,
+        command: Command,
+        *,
+        lane: str,
+        valid_until_ns: int = 0,
+        api_key: str = "",
+        is_deadline_own: bool = False,
     ) -> Outcome:
         """Queue one command on the unary lane of that name and wait until its outcome is durable.
 
@@ -234,7 +258,10 @@ class Sequencer:
         unary = self._unary_lanes.get(lane)
         if unary is None:
             unary = self._unary_lanes[lane] = Lane(_resolve)
-        self.enter(unary, [submission_of(command, valid_until_ns, future, api_key=api_key)])
+        submission = submission_of(
+            command, valid_until_ns, future, api_key=api_key, is_deadline_own=is_deadline_own
+        )
+        self.enter(unary, [submission])
         return await future
 
     async def settled(self) -> None:
@@ -409,10 +436,6 @@ class Sequencer:
         command = submission.command
         if isinstance(command, Refused):
             return command
-        if submission.valid_until_ns and self._clock_time_ns > submission.valid_until_ns:
-            return Refused(
-                Reason.DEADLINE_PASSED, "the command waited beyond its deadline and had no effect"
-            )
         if submission.api_key:
             ended = self._ended(submission.api_key)
             if ended is not None:
@@ -422,6 +445,9 @@ class Sequencer:
             known_outcome = self._known(command, key, digest, known)
             if known_outcome is not None:
                 return known_outcome
+        # Behind the look-up: a repeat has its first answer, however late it is.
+        if submission.valid_until_ns and self._clock_time_ns > submission.valid_until_ns:
+            return _too_late(submission)
         if isinstance(command, PlaceOrder):
             return self._place(command, submission, now_ns, events, rows)
         outcome = self._perform(command, submission, now_ns, events, rows)

@@ -117,7 +117,7 @@ async def test_a_bad_command_is_its_own_result(alice: Trader) -> None:
         ("FIELD_INVALID", "refused", ("target",)),
         ("ACCOUNT_NOT_FOUND", "refused", ("account",)),
         ("INSTRUMENT_NOT_FOUND", "refused", ("symbol",)),
-        ("DEADLINE_PASSED", "refused", ()),
+        ("DEADLINE_PASSED", "refused", ("valid_until",)),
         ("FIELD_INVALID", "refused", ("command",)),
     ]
     assert results[1].client_order_id == "bad id!"
@@ -265,6 +265,23 @@ async def test_a_command_that_waited_too_long_is_refused_without_effect(
     ]
     assert [failure_of(result.error) for result in results] == unary
     assert {f.reason for f in unary} == {"DEADLINE_PASSED"}
+    # It never becomes earlier: sending the same again is of no use.
+    assert {(f.fields, f.is_retryable) for f in unary} == {(("valid_until",), False)}
+    assert len(await alice.executions()) == 1
+
+
+async def test_a_repeat_has_its_first_answer_whatever_its_valid_until_is(
+    floor: Floor, alice: Trader
+) -> None:
+    late = Timestamp()
+    late.FromNanoseconds(floor.clock() - 10**9)
+    first = await alice.place(limit("a-1"))
+    assert await alice.place(limit("a-1", valid_until=late)) == first
+    async with alice.enter() as entry:
+        (result,) = await entry.do(limit("a-1", valid_until=late))
+    assert result.order == first.order
+    again = await alice.place_many(limit("a-1", valid_until=late))
+    assert again.results[0].order == first.order
     assert len(await alice.executions()) == 1
 
 

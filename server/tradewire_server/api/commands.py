@@ -25,7 +25,7 @@ from tradewire_server.api.convert import (
     time_ns,
 )
 from tradewire_server.api.errors import ApiError, make_error
-from tradewire_server.api.venue import error_status
+from tradewire_server.api.venue import earliest, error_status
 from tradewire_server.api.wire import embed, varint, varint_field
 from tradewire_server.auth.buckets import EXEMPT, LimitState
 from tradewire_server.auth.errors import AuthError
@@ -118,10 +118,14 @@ class Intake:
             validate(request)
             if request.account not in ("", self._account):
                 raise _other_account(request.account)
-            until_ns = time_ns(request, "valid_until")
-            if self._valid_until_ns:
-                until_ns = min(until_ns or self._valid_until_ns, self._valid_until_ns)
-            return submission_of(self._command(request), until_ns, tag, api_key=self._api_key)
+            until_ns, is_own = earliest(time_ns(request, "valid_until"), self._valid_until_ns)
+            return submission_of(
+                self._command(request),
+                until_ns,
+                tag,
+                api_key=self._api_key,
+                is_deadline_own=is_own,
+            )
         except AuthError as error:
             return Submission(REFUSED_AT_EDGE, 0, tag._replace(status=auth_error(error).status))
         except ApiError as error:

@@ -3,7 +3,7 @@
 one BadRequest. The code, `outcome`, `retryable` and the advice come from the contract's catalogue.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from google.protobuf import any_pb2
@@ -29,12 +29,15 @@ def make_status(
     text: str,
     *,
     metadata: Mapping[str, str] | None = None,
-    fields: Iterable[tuple[str, str]] = (),
+    fields: Iterable[Sequence[str]] = (),
     outcome: str = "",
+    is_final: bool = False,
 ) -> status_pb2.Status:
-    """Return the status of a reason; `fields` are (field path, what is wrong with it).
+    """Return the status of a reason; `fields` are (field path, what is wrong with it) and, if one
+    has an id, the rule that was broken.
 
-    The outcome is the catalogue's, unless it is given.
+    The outcome is the catalogue's, unless it is given. An error that `is_final` is not retryable,
+    whatever others of its reason are.
     """
     entry = reasons()[reason]
     info = error_details_pb2.ErrorInfo(
@@ -43,15 +46,17 @@ def make_status(
         metadata={
             **(metadata or {}),
             "outcome": outcome or entry.outcome,
-            "retryable": "true" if entry.retryable else "false",
+            "retryable": "true" if entry.retryable and not is_final else "false",
             "advice": entry.advice,
         },
     )
     status = status_pb2.Status(code=entry.code, message=f"{reason.name}: {text}")
     status.details.append(_pack(info))
     violations = [
-        error_details_pb2.BadRequest.FieldViolation(field=field, description=description)
-        for field, description in fields
+        error_details_pb2.BadRequest.FieldViolation(
+            field=field, description=description, reason=rule[0] if rule else reason.name
+        )
+        for field, description, *rule in fields
     ]
     if violations:
         status.details.append(_pack(error_details_pb2.BadRequest(field_violations=violations)))
@@ -82,13 +87,16 @@ def make_error(
 def refused_status(refused: Refused) -> status_pb2.Status:
     """Return the status of a command that had no effect."""
     fields = ((refused.field, refused.text),) if refused.field else ()
+    metadata = dict(refused.metadata)
+    is_final = metadata.pop("retryable", "") == "false"
     # Also for a reason that rejects an order: a withdrawal beyond the funds leaves no trace.
     return make_status(
         refused.reason,
         refused.text,
-        metadata=dict(refused.metadata),
+        metadata=metadata,
         fields=fields,
         outcome="refused",
+        is_final=is_final,
     )
 
 

@@ -70,19 +70,29 @@ class Venue:
 
         Raises ApiError when it was refused or rejected.
         """
-        limits = [limit for limit in (valid_until_ns, current_call().valid_until_ns) if limit]
+        until_ns, is_own = earliest(valid_until_ns, current_call().valid_until_ns)
         caller = current_caller()
         outcome = await self.sequencer.submit(
             command,
             lane=caller.account,
-            valid_until_ns=min(limits, default=0),
+            valid_until_ns=until_ns,
             api_key=caller.key_id,
+            is_deadline_own=is_own,
         )
         status = error_status(outcome)
         if status is not None:
             raise ApiError(status)
         assert isinstance(outcome, Done)
         return outcome
+
+
+def earliest(own_ns: int, call_ns: int) -> tuple[int, bool]:
+    """Return the deadline of a command and whether it is its own: a repeat has that again, but not
+    the deadline of the call it came with. 0 is none.
+    """
+    if own_ns and (not call_ns or own_ns <= call_ns):
+        return own_ns, True
+    return call_ns, False
 
 
 def error_status(outcome: Outcome) -> status_pb2.Status | None:

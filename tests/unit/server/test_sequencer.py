@@ -602,6 +602,28 @@ async def test_a_command_is_refused_after_its_time_and_not_at_it(
     assert (await sequencer.submit(place("a-2"), lane="alice")) is not None
 
 
+async def test_a_repeat_has_its_first_answer_however_late_it_is(
+    stage: Stage, sequencer: Sequencer
+) -> None:
+    first = await sequencer.submit(place("a-1"), lane="alice")
+    for is_own in (False, True):
+        late = await sequencer.submit(
+            place("a-1"), lane="alice", valid_until_ns=1, is_deadline_own=is_own
+        )
+        assert late == first
+
+
+async def test_a_deadline_of_the_commands_own_makes_a_repeat_useless(
+    stage: Stage, sequencer: Sequencer
+) -> None:
+    for is_own, metadata in ((False, ()), (True, (("retryable", "false"),))):
+        late = await sequencer.submit(
+            place("a-1"), lane="alice", valid_until_ns=1, is_deadline_own=is_own
+        )
+        assert isinstance(late, Refused)
+        assert (late.reason, late.metadata) == (Reason.DEADLINE_PASSED, metadata)
+
+
 async def test_a_deadline_is_looked_at_when_its_turn_comes(
     stage: Stage, sequencer: Sequencer
 ) -> None:

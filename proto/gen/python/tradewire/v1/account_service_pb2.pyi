@@ -284,7 +284,7 @@ class LimitState(_message.Message):
     RESET_MS_FIELD_NUMBER: _builtins.int
     RESERVE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """What it limits: `key`, `account` or `address`."""
+    """What it limits: `key`, `account` or `address`; `ban`, when there is one, of which only `reset_ms` says anything."""
     rate_per_second: _builtins.int
     """Units per second that flow back."""
     limit: _builtins.int

@@ -68,8 +68,8 @@ class PlaceOrderRequest(_message.Message):
     ACCOUNT_FIELD_NUMBER: _builtins.int
     VALID_UNTIL_FIELD_NUMBER: _builtins.int
     client_order_id: _builtins.str
-    """The client's id of the order: 1 to 36 letters, digits and `_ . : -`, unique within the account for at least
-    24 hours and while the order works. ClOrdID(11).
+    """The client's id of the order: 1 to 36 letters, digits and `_ . : -`, at least one of them a letter or digit, unique
+    within the account for at least 24 hours and while the order works. ClOrdID(11).
     """
     symbol: _builtins.str
     """Instrument, e.g. `BTC-USD`. Symbol(55)."""

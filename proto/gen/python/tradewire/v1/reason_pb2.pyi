@@ -60,7 +60,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_OVERLOADED: _Reason.ValueType  # 16
     """The venue's queue is full; nothing was queued."""
     REASON_DEADLINE_PASSED: _Reason.ValueType  # 17
-    """The deadline, `valid_until` or the receive window passed while the command waited; it had no effect."""
+    """The deadline, `valid_until` or the receive window passed before the command's turn; it had no effect. When it was
+    `valid_until`, `retryable` is `false`.
+    """
     REASON_NOT_SERVING: _Reason.ValueType  # 18
     """The venue is starting, draining or has stopped after a fault."""
     REASON_KEY_LIMIT: _Reason.ValueType  # 19
@@ -212,7 +214,9 @@ REASON_RATE_LIMITED: Reason.ValueType  # 15
 REASON_OVERLOADED: Reason.ValueType  # 16
 """The venue's queue is full; nothing was queued."""
 REASON_DEADLINE_PASSED: Reason.ValueType  # 17
-"""The deadline, `valid_until` or the receive window passed while the command waited; it had no effect."""
+"""The deadline, `valid_until` or the receive window passed before the command's turn; it had no effect. When it was
+`valid_until`, `retryable` is `false`.
+"""
 REASON_NOT_SERVING: Reason.ValueType  # 18
 """The venue is starting, draining or has stopped after a fault."""
 REASON_KEY_LIMIT: Reason.ValueType  # 19

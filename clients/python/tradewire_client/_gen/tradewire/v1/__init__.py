@@ -885,7 +885,8 @@ class Reason(betterproto2.Enum):
 
     DEADLINE_PASSED = 17
     """
-    The deadline, `valid_until` or the receive window passed while the command waited; it had no effect.
+    The deadline, `valid_until` or the receive window passed before the command's turn; it had no effect. When it was
+    `valid_until`, `retryable` is `false`.
     """
 
     NOT_SERVING = 18
@@ -3578,7 +3579,7 @@ class LimitState(betterproto2.Message):
 
     name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    What it limits: `key`, `account` or `address`.
+    What it limits: `key`, `account` or `address`; `ban`, when there is one, of which only `reset_ms` says anything.
     """
 
     rate_per_second: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
@@ -4520,8 +4521,8 @@ class PlaceOrderRequest(betterproto2.Message):
 
     client_order_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    The client's id of the order: 1 to 36 letters, digits and `_ . : -`, unique within the account for at least
-    24 hours and while the order works. ClOrdID(11).
+    The client's id of the order: 1 to 36 letters, digits and `_ . : -`, at least one of them a letter or digit, unique
+    within the account for at least 24 hours and while the order works. ClOrdID(11).
     """
 
     symbol: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
