@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 from tradewire.v1 import order_pb2, order_service_pb2
+from tradewire_gateway.fix import sqlite_store
 from tradewire_gateway.fix.acceptor import AcceptorSettings
 from tradewire_gateway.fix.connection import Connection, ConnectionSettings
 from tradewire_gateway.fix.message import Message
@@ -156,6 +157,42 @@ async def test_a_gateway_that_is_killed_loses_nothing(
         client.place("a-3")
         await client.next("8", t11="a-3")
         assert head(venue) == 3
+        await client.break_off()
+
+
+async def test_after_a_loss_of_power_what_may_be_known_is_marked_so(
+    venue: RunningVenue, alice: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk of the gateway's machine has what was synced; the client has seen more."""
+    monkeypatch.setattr(sqlite_store, "_boot_id", lambda: "first")
+    left = tmp_path / "left"
+    left.mkdir()
+    async with running_gateway(venue, tmp_path) as gateway:
+        client = await logged_on(gateway, alice)
+        client.place("a-1")
+        await client.next("8", t11="a-1")
+        for suffix in ("", "-wal"):
+            shutil.copy(tmp_path / f"fix.db{suffix}", left / f"fix.db{suffix}")
+        known = {}
+        for client_order_id in ("a-2", "a-3"):
+            client.place(client_order_id)
+            known[client_order_id] = (await client.next("8", t11=client_order_id)).body[17]
+        await client.break_off()
+    monkeypatch.setattr(sqlite_store, "_boot_id", lambda: "second")
+    async with running_gateway(venue, left) as gateway:
+        client = await logged_on(gateway, alice)
+        client.place("a-4")
+        for client_order_id, execution_id in known.items():
+            report = await client.next("8", t11=client_order_id)
+            assert report.header[97] == "Y"
+            assert report.body[17] == execution_id
+        assert 97 not in (await client.next("8", t11="a-4")).header
+        assert head(venue) == 4
+        # It goes on like any other.
+        await client.break_off()
+        client = await logged_on(gateway, alice)
+        client.place("a-5")
+        assert (await client.next("8")).body[11] == "a-5"
         await client.break_off()
 
 

@@ -47,8 +47,8 @@ def stores(tmp_path: Path, boot: object) -> Iterator[SqliteStores]:
         yield stores
 
 
-def crashed(stores: SqliteStores, to: Path, *, lost: bool = False) -> Path:
-    """Return what a crash leaves at this moment; with `lost` only what was synced by now."""
+def crashed(stores: SqliteStores, to: Path) -> Path:
+    """Return what a crash leaves at this moment."""
     for suffix in ("", "-wal"):
         source = stores.path.with_name(stores.path.name + suffix)
         if source.exists():
