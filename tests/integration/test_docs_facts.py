@@ -102,6 +102,20 @@ async def test_reading_is_strict_and_names_the_field(
     assert [violation["field"] for violation in violations] == [field]
 
 
+async def test_fields_have_the_names_of_the_contract(alice: httpx.AsyncClient) -> None:
+    answer = await alice.post("/v1/orders", json=order(clientOrderId="not an id"))
+    assert error(answer) == (400, "FIELD_INVALID", "refused")
+    (violation,) = answer.json()["details"][1]["fieldViolations"]
+    assert violation["field"] == "client_order_id"
+    assert violation["reason"]
+
+
+async def test_an_id_has_a_letter_or_digit(alice: httpx.AsyncClient) -> None:
+    for wanted in (".", "..", "_-:"):
+        answer = await alice.post("/v1/orders", json=order(clientOrderId=wanted))
+        assert error(answer) == (400, "FIELD_INVALID", "refused")
+
+
 async def test_unknown_parameters_and_no_json_are_refused(alice: httpx.AsyncClient) -> None:
     answer = await alice.get("/v1/orders", params={"pageSise": "5"})
     assert error(answer) == (400, "FIELD_INVALID", "refused")
@@ -169,7 +183,9 @@ async def test_a_repeat_returns_the_first_answer(alice: httpx.AsyncClient) -> No
 
 async def test_an_id_without_effect_is_not_found(alice: httpx.AsyncClient) -> None:
     late = order(validUntil="2020-01-01T00:00:00Z")
-    assert error(await alice.post("/v1/orders", json=late)) == (504, "DEADLINE_PASSED", "refused")
+    refused = await alice.post("/v1/orders", json=late)
+    assert error(refused) == (504, "DEADLINE_PASSED", "refused")
+    assert refused.json()["details"][0]["metadata"]["retryable"] == "false"
     answer = await alice.get(f"/v1/orders/client/{late['clientOrderId']}")
     assert error(answer) == (404, "ORDER_NOT_FOUND", "refused")
     # Refused is free: the same id places an order.

@@ -31,7 +31,7 @@ to_sign = "\n".join(
 )
 signature = base64.urlsafe_b64encode(private_key.sign(to_sign.encode())).rstrip(b"=").decode()
 
-answer = httpx.post(
+response = httpx.post(
     f"{URL}/v1/sessions:check",
     json={
         "apiKey": os.environ["TRADEWIRE_API_KEY"],
@@ -42,7 +42,11 @@ answer = httpx.post(
         "path": "/v1/orders",
         "body": base64.b64encode(body).decode(),
     },
-).json()
+)
+answer = response.json()
+# A key or a timestamp that is no good is refused here as it is everywhere.
+if response.is_error:
+    raise SystemExit(answer["message"])
 print("valid:", answer["valid"])
 print("part:", answer["part"])
 print("explanation:", answer["explanation"])
