@@ -80,7 +80,7 @@ class Counterparty:
     """The counterparty that a definition describes."""
 
     def __init__(self, validator: Validator) -> None:
-        settings = SessionSettings(reset_on_logon=True, explain=False)
+        settings = SessionSettings(reset_on_logon=True, reset_in_session=True, explain=False)
         self._acceptor = Acceptor(
             validator, settings, comp_id="ISLD", clients={"TW44"}, new_application=new_echo
         )

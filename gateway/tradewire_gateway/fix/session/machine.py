@@ -19,7 +19,7 @@ What happens to a message in an established session, in this order (FIX 4.4, vol
    the peer is told and the session ends.
 3. Logout(5), ResendRequest(2), SequenceReset(4) in reset mode and Logon(A) with
    ResetSeqNumFlag(141): obeyed whatever their number, else two sides that both miss messages could
-   wait for each other for ever.
+   wait for each other for ever. Such a Logon(A) ends the session unless the settings allow it.
 4. Number too high: held, the missing ones are asked for. Too low: a duplicate where PossDupFlag(43)
    says so, else the end of the session, since the two sides disagree about the past.
 5. The expected number: rejected when it is not valid, handled here when it is an admin message,
@@ -76,6 +76,7 @@ _TEST_REQUEST_ID = "TEST"
 # How long, without HeartBtInt(108), missing messages may take; and how often they are asked for.
 _PATIENCE_S = 30
 _ATTEMPTS_MAX = 3
+_NO_RESET = "ResetSeqNumFlag(141)=Y is for the first message: log out and log on again"
 # About what the objects of a field take beside its text, for the bound on held messages.
 _FIELD_BYTES = 64
 
@@ -600,6 +601,8 @@ class Session:
 
     def _on_reset_in_session(self, logon: Message, now_ns: int) -> None:
         text = logons.objection_to_terms(logon, self._settings)
+        if not self._settings.reset_in_session:
+            text = _NO_RESET
         if text is not None:
             self._end(now_ns, text)
             return

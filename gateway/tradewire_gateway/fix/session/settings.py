@@ -10,6 +10,10 @@ class SessionSettings:
     begin_string: str = "FIX.4.4"
     reset_on_logon: bool = False
     """Begin both sequences at 1 on every Logon(A), whatever ResetSeqNumFlag(141) says."""
+    reset_in_session: bool = False
+    """Obey a Logon(A) with ResetSeqNumFlag(141)=Y within a session. Whoever sends it is not asked
+    again who it is, and what was not yet reported to the client is lost: better log out first.
+    """
     explain: bool = True
     """Send a Logout(5) with Text(58) where FIX also allows to close without a word."""
     heartbeat_s_min: int = 1

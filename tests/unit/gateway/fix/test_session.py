@@ -264,7 +264,7 @@ def test_what_cannot_be_made_again_is_filled() -> None:
 
 
 def test_what_is_fetched_from_before_a_reset_is_void() -> None:
-    session = established()
+    session = established(replace(SETTINGS, reset_in_session=True))
     session.receive_data(frame(f"35=2|34=2|{TO_US}7=1|16=0|"), NOW_NS)
     (fetch,) = [each for each in session.actions() if isinstance(each, Fetch)]
     receive(session, f"35=A|34=1|{TO_US}98=0|108=30|141=Y|")
