@@ -96,6 +96,15 @@ async def test_what_is_refused_and_what_is_rejected(gateway: Gateway, alice: Pee
         assert client.messages == []
 
 
+async def test_no_two_reports_have_one_id_even_after_a_reset(gateway: Gateway, alice: Peer) -> None:
+    ids = []
+    for _ in range(3):
+        async with gateway.logged_on(alice, reset=True) as client:
+            client.place("off-tick", t44="100.001")
+            ids.append((await client.next("8", t11="off-tick")).body[17])
+    assert len(set(ids)) == 3
+
+
 async def test_commands_reach_the_engine_in_their_order(gateway: Gateway, alice: Peer) -> None:
     async with gateway.logged_on(alice) as client:
         for number in range(300):

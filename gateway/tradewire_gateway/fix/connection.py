@@ -248,6 +248,10 @@ class Connection:
         """Answer a message with a BusinessMessageReject(j)."""
         self._session.reject_business(message, reason, text, self._clock_ns())
 
+    def identity(self, message: Message) -> str:
+        """Return a text for the answer to a message that no other has, nor after a reset."""
+        return f"{self.name}-{message.header.text(34)}-{self._clock_ns():x}"
+
     def done(self, number: int) -> None:
         """Note that what an inbound message asked for cannot be lost any more."""
         self._dealt_with.done(number)

@@ -111,7 +111,7 @@ class MarketDataApplication:
                 message,
                 request,
                 now_ns=self._connection.now_ns(),
-                identity=self._identity(message),
+                identity=self._connection.identity(message),
             )
         )
 
@@ -178,9 +178,6 @@ class MarketDataApplication:
             message,
             status,
             now_ns=self._connection.now_ns(),
-            identity=self._identity(message),
+            identity=self._connection.identity(message),
         )
         self._connection.send(answer.type, answer.body, keep=False)
-
-    def _identity(self, message: Message) -> str:
-        return f"{self._connection.name}-{message.header.text(34)}"

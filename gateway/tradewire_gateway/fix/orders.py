@@ -316,7 +316,7 @@ class OrderApplication:
             message,
             status,
             now_ns=self._connection.now_ns(),
-            identity=f"{self._connection.name}-{message.header.text(34)}",
+            identity=self._connection.identity(message),
             order=order,
             limit=limit,
         )
@@ -351,7 +351,7 @@ class OrderApplication:
                     message,
                     request,
                     now_ns=self._connection.now_ns(),
-                    identity=f"{self._connection.name}-{message.header.text(34)}",
+                    identity=self._connection.identity(message),
                 )
             except grpc.aio.AioRpcError as error:
                 with contextlib.suppress(NotEstablished):
