@@ -182,6 +182,15 @@ def test_every_example_is_shown_whole() -> None:
         assert max(map(len, example.read_text().splitlines())) <= 100, example.name
 
 
+def test_pages_say_how_the_programs_are_run_by_their_tests() -> None:
+    commands = re.findall(r"npx tsx (\S+)", page("/docs/quick-start").words)
+    commands += re.findall(r"npx tsx (\S+)", page("/docs/signing").words)
+    assert len(commands) == 2
+    # A name that ends so is a module wherever it is; `.ts` is not, without a package.json.
+    assert all(name.rstrip(" .").endswith(".mts") for name in commands)
+    assert not [path.name for path in EXAMPLES.iterdir() if path.suffix == ".ts"]
+
+
 def test_every_page_source_and_template_is_used() -> None:
     code = "".join(path.read_text() for path in FOLDER.glob("*.py"))
     templates = "".join(path.read_text() for path in (FOLDER / "templates").iterdir())
