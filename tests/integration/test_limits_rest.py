@@ -119,8 +119,11 @@ async def test_guessed_signatures_are_throttled_before_they_are_looked_at() -> N
         reasons = [failure_of_response(response).reason for response in told]
         assert reasons == ["SIGNATURE_INVALID"] * 4 + ["RATE_LIMITED"] * 2
         assert refused(told[-1]).metadata["scope"] == "sign_in"
-        # The token that was issued before passes there all the same.
-        async with client_of(rest, rest.alice, "bearer") as alice:
-            answer(await alice.get("/v1/account"), account_service_pb2.GetAccountResponse)
-        async with client_of(rest, rest.alice, "signed") as alice:
-            assert refused(await alice.get("/v1/account")).metadata["scope"] == "sign_in"
+        # Who signed in from there before passes all the same, with a token or signed.
+        for authentication in ("bearer", "signed"):
+            async with client_of(rest, rest.alice, authentication) as alice:
+                answer(await alice.get("/v1/account"), account_service_pb2.GetAccountResponse)
+        # A right signature of a key that was never used there waits with the guesses.
+        async with client_of(rest, await rest.venue.create_key("alice"), "signed") as stranger:
+            found = refused(await stranger.get("/v1/account"))
+            assert found.metadata["scope"] == "sign_in"

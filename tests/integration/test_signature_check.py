@@ -70,6 +70,35 @@ async def test_the_part_that_differs_is_named(floor: Floor) -> None:
     assert "without its query" in found.explanation
 
 
+async def test_a_timestamp_that_no_signature_would_pass_with_is_a_result(floor: Floor) -> None:
+    request = described(floor.alice.credential, floor.clock)
+    floor.clock.advance(120)
+    found = await check(floor, request)
+    assert (found.valid, found.part) == (False, "timestamp")
+    assert "ms old" in found.explanation
+    # What else differs is said first.
+    wrong = described(floor.alice.credential, floor.clock, environment="production")
+    floor.clock.advance(120)
+    assert (await check(floor, wrong)).part == "environment"
+    seconds = described(floor.alice.credential, floor.clock)
+    seconds.timestamp = str(floor.clock() // 10**9)
+    found = await check(floor, seconds)
+    assert (found.part, found.valid) == ("timestamp", False)
+    assert "in seconds" in found.explanation or "looks like seconds" in found.explanation
+
+
+async def test_what_is_malformed_or_explained_is_no_failed_sign_in(floor: Floor) -> None:
+    credential = floor.alice.credential
+    for _ in range(25):
+        malformed = described(credential, floor.clock)
+        malformed.signature = "x" * 20
+        refused = await failure(floor.stubs.sessions.CheckSignature(malformed, timeout=10))
+        assert refused.reason == "UNAUTHENTICATED"
+        wrong = described(credential, floor.clock, environment="production")
+        assert (await check(floor, wrong)).part == "environment"
+    assert (await check(floor, described(credential, floor.clock))).valid
+
+
 async def test_only_who_has_the_key_learns_what_differs(floor: Floor) -> None:
     request = described(floor.bob.credential, floor.clock, environment="production")
     request.api_key = floor.alice.credential.key_id

@@ -74,6 +74,7 @@ class SessionService(session_service_pb2_grpc.SessionServiceServicer):
             ),
             address=current_call().address,
             now_ns=self._venue.clock_ns(),
+            host=_host(context),
         )
         return session_service_pb2.CheckSignatureResponse(
             valid=found.is_valid,
@@ -89,6 +90,12 @@ class SessionService(session_service_pb2_grpc.SessionServiceServicer):
         return session_service_pb2.GetTokenKeysResponse(
             keys=[session_service_pb2.TokenKey(**key) for key in key_set["keys"]]
         )
+
+
+def _host(context: Context) -> str:
+    """Return where an HTTP request was sent, empty for what was none."""
+    metadata = context.invocation_metadata() or ()
+    return next((str(value) for name, value in metadata if name == "host"), "")
 
 
 def _proof(request: session_service_pb2.CreateSessionRequest) -> SessionProof | FixLogonProof:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 from tradewire_server.auth.addresses import is_allowed
 from tradewire_server.auth.caller import Caller
-from tradewire_server.auth.diagnosis import SignatureCheck, explain
+from tradewire_server.auth.diagnosis import SignatureCheck, explain, explain_time
 from tradewire_server.auth.errors import PermissionDenied, Reason, Unauthenticated
 from tradewire_server.auth.keys import ApiKey, KeyRing, scope_text
 from tradewire_server.auth.proofs import FixLogonProof, ProofReader, SessionProof, SignedRequest
@@ -72,6 +72,20 @@ class Authenticator:
             if key.algorithm == "hmac-sha256":
                 self._verifier.open_secret(key)
 
+    def is_known_token(self, token: str, now_ns: int) -> bool:
+        """Say, at the cost of a hash, whether this is a token that was verified and is good.
+
+        Its key is not looked at.
+        """
+        try:
+            return self._tokens.recall(token, now_ns) is not None
+        except Unauthenticated:
+            return False
+
+    def is_known_key(self, key_id: str, *, address: str | None) -> bool:
+        """Say whether the holder of this key has signed in from this address before."""
+        return self._throttle.is_proven(key_id, address)
+
     def create_session(
         self,
         proof: SessionProof | FixLogonProof,
@@ -103,7 +117,9 @@ class Authenticator:
                 required=scope_text(granted),
                 granted=scope_text(key.scopes),
             )
-        return self._tokens.issue(key, scopes=granted, now_ns=now_ns)
+        return self._tokens.issue(
+            key, scopes=granted, now_ns=now_ns, is_renewable=isinstance(proof, FixLogonProof)
+        )
 
     def authenticate_bearer(self, token: str, *, address: str | None, now_ns: int) -> Caller:
         """Return the caller that a session token names (see `tokens.bearer_token` for the header).
@@ -127,7 +143,8 @@ class Authenticator:
         """Return a further token of the session that a token names.
 
         Raises:
-            As `authenticate_bearer`; TOKEN_EXPIRED also when the session began too long ago.
+            As `authenticate_bearer`; UNAUTHENTICATED when no FIX Logon began the session,
+            TOKEN_EXPIRED also when it began too long ago.
         """
         session, key = self._check_token(token, address=address, now_ns=now_ns)
         return self._tokens.renew(session, key, now_ns)
@@ -157,7 +174,8 @@ class Authenticator:
     ) -> Caller:
         """Return the caller that signed this request, once per signature.
 
-        `permit` raises PermissionDenied when the caller may not do this; the nonce stays unused.
+        `permit` raises what the caller is to be told when this is not to be done; the nonce stays
+        unused.
 
         Raises:
             As `create_session`.
@@ -180,21 +198,22 @@ class Authenticator:
         return caller
 
     def check_signature(
-        self, request: SignedRequest, *, address: str | None, now_ns: int
+        self, request: SignedRequest, *, address: str | None, now_ns: int, host: str = ""
     ) -> SignatureCheck:
         """Say which part of a signed request differs, without using up its nonce; for the sandbox.
 
-        It costs some 25 verifications, so the method that offers it has a weight to match.
+        It costs some 40 verifications, so the method that offers it has a weight to match. Of a
+        failed sign-in it differs in what counts: a signature that fits nothing does, because it may
+        be a guess; what is malformed, and what was explained, is only known to be a mistake.
 
         Raises:
-            Unauthenticated: UNAUTHENTICATED (malformed), TIMESTAMP_OUT_OF_WINDOW; to the key's
-                holder only KEY_REVOKED, KEY_EXPIRED.
+            Unauthenticated: UNAUTHENTICATED (malformed); to the key's holder only KEY_REVOKED,
+                KEY_EXPIRED.
             PermissionDenied: ADDRESS_NOT_ALLOWED, to the key's holder only.
             Exhausted: RATE_LIMITED.
         """
         self._throttle.check(address=address, key_id=request.key_id, now_ns=now_ns)
         proof, parts = self._reader.read_request(request)
-        self._check_fresh(proof, now_ns)
         key = self._keys.get(request.key_id)
 
         def matches(payload: bytes) -> bool:
@@ -209,12 +228,25 @@ class Authenticator:
             return self._verifier.verify(tried, key) is not None
 
         check = explain(
-            parts, environment=self._environment, payload=proof.payload, matches=matches
+            parts, environment=self._environment, payload=proof.payload, matches=matches, host=host
         )
         if check.is_valid:
             _check_usable(key, address=address, now_ns=now_ns)
-        elif not check.part:
+        elif check.part:
+            return check
+        else:
             self._throttle.count_failure(address=address, key_id=request.key_id, now_ns=now_ns)
+        try:
+            # Said last, because what is debugged is often a request of some minutes ago. Whoever
+            # reads its own timestamp knows as much, so it needs no key.
+            self._check_fresh(proof, now_ns)
+        except Unauthenticated as stale:
+            return explain_time(
+                proof.timestamp_ms,
+                stale.message,
+                now_ns=now_ns,
+                string_to_sign=check.string_to_sign,
+            )
         return check
 
     def token_keys(self) -> dict[str, list[dict[str, str]]]:

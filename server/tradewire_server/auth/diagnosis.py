@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -16,6 +17,12 @@ from tradewire_server.auth.signing import PREAMBLE, RequestParts
 
 Matches = Callable[[bytes], bool]
 
+_NS_PER_MS = 1_000_000
+# Until the year 5138 this many seconds are less, and in milliseconds it was 1973.
+_SECONDS_MAX = 10**11
+# Where a venue is tried out, beside the host of the call.
+_LOCAL_HOSTS = ("localhost:8080", "127.0.0.1:8080")
+_HOST_MAX = 255
 _ENVIRONMENTS = ("production", "sandbox", "demo", "test", "live", "local")
 
 
@@ -37,13 +44,16 @@ class _Deviation:
 
 
 def explain(
-    parts: RequestParts, *, environment: str, payload: bytes, matches: Matches
+    parts: RequestParts, *, environment: str, payload: bytes, matches: Matches, host: str = ""
 ) -> SignatureCheck:
-    """Find out what a signature was made over; `matches` says whether it is over a payload."""
+    """Find out what a signature was made over; `matches` says whether it is over a payload.
+
+    `host` is where the request for the check was sent, if that is known.
+    """
     string_to_sign = payload.decode("ascii")
     if matches(payload):
         return SignatureCheck(True, "", "The signature is right.", string_to_sign)
-    for deviation in _deviations(parts, environment):
+    for deviation in _deviations(parts, environment, host):
         if matches(deviation.payload):
             return SignatureCheck(False, deviation.part, deviation.text, string_to_sign)
     return SignatureCheck(
@@ -55,7 +65,22 @@ def explain(
     )
 
 
-def _deviations(parts: RequestParts, environment: str) -> Iterator[_Deviation]:
+def explain_time(
+    timestamp_ms: int, why: str, *, now_ns: int, string_to_sign: str
+) -> SignatureCheck:
+    """Return what is said of a timestamp at which no signature is accepted; `why` says how far it
+    is off.
+    """
+    text = why
+    if timestamp_ms < _SECONDS_MAX:
+        text = (
+            f"The timestamp {timestamp_ms} looks like seconds: send and sign milliseconds, now "
+            f"{now_ns // _NS_PER_MS}."
+        )
+    return SignatureCheck(False, "timestamp", text, string_to_sign)
+
+
+def _deviations(parts: RequestParts, environment: str, host: str) -> Iterator[_Deviation]:
     lines = [
         PREAMBLE,
         environment,
@@ -65,7 +90,7 @@ def _deviations(parts: RequestParts, environment: str) -> Iterator[_Deviation]:
         parts.path,
         hashlib.sha256(parts.body).hexdigest(),
     ]
-    for index, part, text, value in _replaced_lines(parts, environment):
+    for index, part, text, value in _replaced_lines(parts, environment, host):
         changed = [*lines[:index], value, *lines[index + 1 :]]
         yield _Deviation(part, text, "\n".join(changed).encode())
     for text, separator, end in (
@@ -89,7 +114,12 @@ def _deviations(parts: RequestParts, environment: str) -> Iterator[_Deviation]:
     )
 
 
-def _replaced_lines(parts: RequestParts, environment: str) -> Iterator[tuple[int, str, str, str]]:
+def _replaced_lines(
+    parts: RequestParts, environment: str, host: str
+) -> Iterator[tuple[int, str, str, str]]:
+    for other in (environment.upper(), environment.capitalize()):
+        text = f"The environment was signed as {other!r}; write it in small letters."
+        yield 1, "environment", text, other
     for other in _ENVIRONMENTS:
         if other != environment:
             yield 1, "environment", f"It was signed for {other!r}; this is {environment!r}.", other
@@ -108,6 +138,9 @@ def _replaced_lines(parts: RequestParts, environment: str) -> Iterator[tuple[int
         ("without the slash before it", parts.path[1:]),
     ):
         yield 5, "path", f"The path was signed {text}; sign it as it is sent.", value
+    for url in _urls(parts.path, host):
+        text = "The whole URL was signed; sign what follows the host, from the first slash."
+        yield 5, "path", text, url
     digest = hashlib.sha256(parts.body).digest()
     for text, value in (
         ("as if the body were empty", hashlib.sha256(b"").hexdigest()),
@@ -117,3 +150,43 @@ def _replaced_lines(parts: RequestParts, environment: str) -> Iterator[tuple[int
         ("without a hash; the empty body has one too", ""),
     ):
         yield 6, "body", f"It was signed {text}; sign the hex SHA-256 of the bytes sent.", value
+    for text, body in _rewritten(parts.body):
+        said = f"Another spelling of the JSON was signed, {text}; sign the bytes that are sent."
+        yield 6, "body", said, hashlib.sha256(body).hexdigest()
+
+
+def _urls(path: str, host: str) -> Iterator[str]:
+    if host and len(host) <= _HOST_MAX and host.isascii():
+        yield f"https://{host}{path}"
+        yield f"http://{host}{path}"
+    for local in _LOCAL_HOSTS:
+        if local != host:
+            yield f"http://{local}{path}"
+
+
+def _rewritten(body: bytes) -> Iterator[tuple[str, bytes]]:
+    """Return the same JSON as libraries write it, each text once."""
+    try:
+        value = json.loads(body)
+        written = [
+            ("without spaces", json.dumps(value, separators=(",", ":"), ensure_ascii=False)),
+            ("with a space after each comma and colon", json.dumps(value)),
+            ("over several lines", json.dumps(value, indent=2, ensure_ascii=False)),
+            (
+                "with its fields in alphabetical order",
+                json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False),
+            ),
+            (
+                "with spaces and its fields in alphabetical order",
+                json.dumps(value, sort_keys=True),
+            ),
+        ]
+        texts = [(text, spelling.encode()) for text, spelling in written]
+    except (ValueError, RecursionError):
+        # No JSON, or none that can be written.
+        return
+    known = {body}
+    for text, spelling in texts:
+        if spelling not in known:
+            known.add(spelling)
+            yield text, spelling

@@ -100,12 +100,15 @@ class ReplayGuard:
             )
         else:
             return
+        wait_ms = self._floor_ms - now_ms
         raise Unauthenticated(
             Reason.TIMESTAMP_OUT_OF_WINDOW,
-            f"{why}.",
+            # Right after a start the time of now is before the floor, too.
+            f"{why}; wait {wait_ms} ms before that." if wait_ms > 0 else f"{why}.",
             server_time_ms=str(now_ms),
             skew_ms=str(timestamp_ms - now_ms),
             window_ms=str(window_ms),
+            **({"retry_after_ms": str(wait_ms)} if wait_ms > 0 else {}),
         )
 
     def admit(self, verified: VerifiedProof, now_ns: int) -> None:

@@ -4,8 +4,25 @@ It makes guessing and credential stuffing slow and keeps failing signatures, eac
 verification, from using the server up. It looks before the verification and counts after it failed,
 so whoever signs correctly is never slowed by own calls.
 
-Whoever knows a key id could lock its holder out by failing on purpose. So an address from which a
-key has signed in before is not held back by failures of others with that key.
+Whoever knows a key id, or shares an address, could lock the key's holder out by failing on purpose.
+So the *proven*, a key together with an address from which it has signed in before, is held back by
+nothing here: not by failures of others with that key, and not by failures from that address. What
+that opens, and why it is less than what it closes:
+
+- Somebody behind the same NAT who knows the key id may fail with it as often as the limit of the
+  address lets calls pass (`limits`: each failure is charged to it). There is nothing to guess: a
+  signature is 256 bits or an Ed25519 one, over bytes that the sender chooses. It costs the server
+  a verification each, as any call of that weight does.
+- With that the limit of the address is used up for its other users, which anybody there can do
+  without a key id; cancels have their reserve.
+- Failures of the proven count against the address all the same, so whoever is not proven there
+  waits: a guesser gains no further tries with other key ids by knowing one.
+- Proof is in memory: after a restart, and from a new address, a holder is a stranger until the
+  first signature that is right. Tokens name no key before they are verified, so one that the
+  process has not seen yet waits with its address; one that it has seen does not.
+
+CheckSignature counts what fits nothing, as a failed sign-in. What is malformed was never looked at
+with a key, and what it could explain was signed by the holder: neither counts.
 
 The tables are bounded. When one is full, a new failure is not counted: the limit per address
 (`limits`) refuses new addresses by then.
@@ -38,6 +55,8 @@ class SignInThrottle:
         Raises:
             Exhausted: RATE_LIMITED.
         """
+        if key_id is not None and self.is_proven(key_id, address):
+            return
         if address is not None:
             _check(
                 self._addresses,
@@ -45,7 +64,7 @@ class SignInThrottle:
                 rate=self._policy.sign_in_failures_per_address,
                 now_ns=now_ns,
             )
-        if key_id is not None and not self._is_proven(key_id, address):
+        if key_id is not None:
             _check(
                 self._prefixes,
                 _prefix(key_id),
@@ -62,7 +81,7 @@ class SignInThrottle:
                 rate=self._policy.sign_in_failures_per_address,
                 now_ns=now_ns,
             )
-        if key_id is not None and not self._is_proven(key_id, address):
+        if key_id is not None and not self.is_proven(key_id, address):
             _count(
                 self._prefixes,
                 _prefix(key_id),
@@ -80,7 +99,8 @@ class SignInThrottle:
             del self._proven[next(iter(self._proven))]
         self._proven[proven] = None
 
-    def _is_proven(self, key_id: str, address: str | None) -> bool:
+    def is_proven(self, key_id: str, address: str | None) -> bool:
+        """Say whether the key's holder has signed in from this address."""
         return address is not None and (key_id, limit_subject(address)) in self._proven
 
 

@@ -70,8 +70,13 @@ def test_after_a_restart_nothing_is_accepted_that_the_former_process_could_have(
     guard = ReplayGuard(policy, floor_ms=floor_ms)
     # The former process accepted timestamps less than a second ahead until it ended.
     newest_ms = NOW_MS + policy.future_tolerance_ms - 1
-    with pytest.raises(Unauthenticated, match="before the server's start"):
+    with pytest.raises(Unauthenticated, match="before the server's start") as refusal:
         guard.admit(_verified("n", timestamp_ms=newest_ms), NOW_NS + 5 * MS)
+    # The time of now is too early as well, so it is said how long to wait.
+    assert refusal.value.metadata["retry_after_ms"] == str(policy.future_tolerance_ms - 5)
+    with pytest.raises(Unauthenticated) as refusal:
+        guard.check_fresh(timestamp_ms=newest_ms, window_ms=60_000, now_ns=NOW_NS + 2_000 * MS)
+    assert "retry_after_ms" not in refusal.value.metadata
     guard.admit(_verified("n", timestamp_ms=newest_ms + 1), NOW_NS + 5 * MS)
 
 

@@ -79,11 +79,28 @@ def test_strangers_cannot_lock_a_key_out_of_the_address_that_it_is_used_from() -
     assert _is_open(other, address="198.51.100.1", key_id=KEY)
 
 
-def test_an_address_that_signed_in_before_is_still_bounded_by_itself() -> None:
+def test_failures_from_an_address_do_not_lock_out_who_signed_in_from_there() -> None:
+    throttle = _throttle(address=Gcra(1, 2, 10))
+    throttle.note_success(address=ADDRESS, key_id=KEY)
+    for _ in range(3):
+        _fail(throttle, address=ADDRESS, key_id="tw_guessed")
+    assert _is_open(throttle, address=ADDRESS, key_id=KEY)
+    # Nobody else is let in by that.
+    assert not _is_open(throttle, address=ADDRESS, key_id="tw_guessed")
+    assert not _is_open(throttle, address=ADDRESS, key_id="tw_another")
+    assert not _is_open(throttle, address=ADDRESS, key_id=None)
+    # The proof is of this address: elsewhere the key is as any other.
+    _fail(throttle, address="192.0.2.99", key_id=None)
+    _fail(throttle, address="192.0.2.99", key_id=None)
+    assert not _is_open(throttle, address="192.0.2.99", key_id=KEY)
+
+
+def test_who_fails_with_a_proven_key_gains_no_tries_with_others() -> None:
     throttle = _throttle(address=Gcra(1, 1, 10))
     throttle.note_success(address=ADDRESS, key_id=KEY)
     _fail(throttle, address=ADDRESS, key_id=KEY)
-    assert not _is_open(throttle, address=ADDRESS, key_id=KEY)
+    assert _is_open(throttle, address=ADDRESS, key_id=KEY)
+    assert not _is_open(throttle, address=ADDRESS, key_id="tw_another")
 
 
 def test_a_caller_without_address_is_counted_by_its_key_only() -> None:
