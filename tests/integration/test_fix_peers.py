@@ -5,6 +5,7 @@ the executions of the account, by a table of this file's own.
 """
 
 import re
+import zlib
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.support.fix_peers.proxy import proxy_before
 from tests.support.fix_peers.quickfix import build, initiator_command, needs_quickfix
 from tests.support.fix_peers.raw import RawClient, raw_client
 from tests.support.fix_peers.transcript import Fields, ForeignClient, foreign_client
-from tests.support.trading import SELL, Trader, limit
+from tests.support.trading import BUY, SELL, Trader, cancel, limit
 from tests.support.venue import RunningVenue, Stubs
 
 KINDS = {
@@ -217,6 +218,57 @@ async def test_orders_of_quickfix_that_never_arrived_are_asked_for(
     executions = await alice.executions()
     assert [each.order.client_order_id for each in executions] == ["a-1", "a-2", "a-3", "a-4"]
     assert_reported(client.messages("=", "8"), executions[1:])
+
+
+@needs_quickfix
+async def test_quickfix_gets_copies_of_all_reports(
+    gateway: Gateway, initiator: Path, tmp_path: Path, alice: Trader, bob: Trader
+) -> None:
+    command = initiator_command(
+        initiator, tmp_path, alice.credential, gateway.port, "QUICKFIX", "TW-DROPCOPY"
+    )
+    async with foreign_client(*command) as client:
+        client.tell("start")
+        await client.logged_on()
+        await alice.place(limit("a-1", quantity="2"))
+        await bob.place(limit("b-1", SELL, "1"))
+        await alice.cancel(cancel("a-1", "a-2"))
+        await client.next(t150="4")
+        await client.log_out()
+    assert_undisputed(client)
+    copies = client.messages("=", "8")
+    assert {copy[797] for copy in copies} == {"Y"}
+    assert_reported(copies, await alice.executions())
+
+
+@needs_quickfix
+async def test_quickfix_follows_a_book(
+    gateway: Gateway, initiator: Path, tmp_path: Path, alice: Trader, bob: Trader
+) -> None:
+    await bob.place(limit("b-1", SELL, "1", "102"))
+    await bob.place(limit("b-2", SELL, "2", "101"))
+    await bob.place(limit("b-3", BUY, "3", "99"))
+    command = initiator_command(
+        initiator, tmp_path, alice.credential, gateway.port, "QUICKFIX", "TW-MARKETDATA"
+    )
+    async with foreign_client(*command) as client:
+        client.tell("start")
+        await client.logged_on()
+        client.tell("V 262=q-1|263=1|264=10|267=3|269=0|269=1|269=2|146=1|55=BTC-USD")
+        book = await client.next_line("W", t262="q-1")
+        levels = [(entry[269], entry[270], entry[271]) for entry in book.group(269)]
+        assert sorted(levels) == [("0", "99", "3"), ("1", "101", "2"), ("1", "102", "1")]
+        assert int(book.fields[20024]) == zlib.crc32(b"99:3|101:2|102:1")
+
+        await alice.place(limit("a-1", BUY, "2", "101"))
+        kinds: dict[str, Fields] = {}
+        while kinds.keys() < {"1", "2"}:
+            change = await client.next_line("X", t262="q-1")
+            kinds |= {entry[269]: entry for entry in change.group(279)}
+        assert (kinds["1"][279], kinds["1"][270]) == ("2", "101")
+        assert (kinds["2"][270], kinds["2"][271]) == ("101", "2")
+        await client.log_out()
+    assert_undisputed(client)
 
 
 # --- jspurefix ---

@@ -14,6 +14,7 @@
 #include <openssl/pem.h>
 
 #include <quickfix/Application.h>
+#include <quickfix/DataDictionary.h>
 #include <quickfix/FileStore.h>
 #include <quickfix/Log.h>
 #include <quickfix/Session.h>
@@ -25,7 +26,6 @@
 #include <iostream>
 #include <memory>
 #include <mutex>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -126,25 +126,20 @@ class Client : public FIX::Application {
   const PrivateKey key_;
 };
 
-FIX::Message parse(const std::string& line) {
-  std::istringstream words(line);
-  std::string type, fields, field;
-  words >> type;
-  std::getline(words >> std::ws, fields);
-  FIX::Message message;
-  message.getHeader().setField(FIX::FIELD::MsgType, type);
-  std::istringstream each(fields);
-  while (std::getline(each, field, '|')) {
-    const std::string::size_type equals = field.find('=');
-    if (equals == std::string::npos) throw std::runtime_error("no field: " + field);
-    message.setField(std::stoi(field.substr(0, equals)), field.substr(equals + 1));
-  }
-  return message;
+FIX::Message parse(const std::string& line, const FIX::DataDictionary& dictionary) {
+  const std::string::size_type space = line.find(' ');
+  if (space == std::string::npos) throw std::runtime_error("not understood: " + line);
+  std::string text = "8=FIX.4.4|9=0|35=" + line.substr(0, space) + '|' + line.substr(space + 1);
+  text += "|10=000|";
+  std::replace(text.begin(), text.end(), '|', SOH);
+  // The dictionary says which fields are of a group; length and checksum are made when it is sent.
+  return FIX::Message(text, dictionary, false);
 }
 
 void run(char** arguments) {
   const FIX::SessionSettings settings(arguments[1]);
   const FIX::SessionID session = *settings.getSessions().begin();
+  const FIX::DataDictionary dictionary(settings.get(session).getString(FIX::DATA_DICTIONARY));
   Client client(arguments[2], arguments[3]);
   FIX::FileStoreFactory store(settings);
   TranscriptFactory transcript;
@@ -156,7 +151,7 @@ void run(char** arguments) {
       continue;
     }
     // Not connected, it is kept and numbered all the same: the venue asks for it later.
-    FIX::Message message = parse(line);
+    FIX::Message message = parse(line, dictionary);
     FIX::Session::sendToTarget(message, session);
   }
   initiator.stop();

@@ -54,6 +54,7 @@ def write_settings(directory: Path, sender: str, target: str, **settings: object
         "StartTime": turn,
         "EndTime": turn,
         "HeartBtInt": 30,
+        "LogonTimeout": 30,
         "UseDataDictionary": "Y",
         "DataDictionary": dictionary,
         "ValidateFieldsOutOfOrder": "Y",
@@ -70,7 +71,12 @@ def write_settings(directory: Path, sender: str, target: str, **settings: object
 
 
 def initiator_command(
-    program: Path, directory: Path, credential: Credential, port: int, sender: str
+    program: Path,
+    directory: Path,
+    credential: Credential,
+    port: int,
+    sender: str,
+    target: str = "TW-ORDERS",
 ) -> tuple[str | Path, ...]:
     """Return how to run the initiator; its store is in the directory."""
     key = directory / "key.pem"
@@ -80,7 +86,7 @@ def initiator_command(
     settings = write_settings(
         directory,
         sender,
-        "TW-ORDERS",
+        target,
         ConnectionType="initiator",
         SocketConnectHost="127.0.0.1",
         SocketConnectPort=port,

@@ -7,7 +7,7 @@ clients understand the same lines, so that a test says once what is traded.
 import asyncio
 import os
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -27,8 +27,26 @@ class Line(NamedTuple):
     @property
     def fields(self) -> Fields:
         """The fields of a message; of a tag that is there twice the last."""
-        pairs = (field.partition("=") for field in self.text.split("|") if "=" in field)
-        return {int(tag): value for tag, _, value in pairs if tag.isdecimal()}
+        return dict(self._pairs())
+
+    def group(self, first: int) -> Sequence[Fields]:
+        """Return the entries of the group whose entries begin with this field.
+
+        The last one has what follows the group, too.
+        """
+        entries: list[dict[int, str]] = []
+        for tag, value in self._pairs():
+            if tag == first:
+                entries.append({})
+            if entries:
+                entries[-1][tag] = value
+        return entries
+
+    def _pairs(self) -> Iterator[tuple[int, str]]:
+        for field in self.text.split("|"):
+            tag, equals, value = field.partition("=")
+            if equals and tag.isdecimal():
+                yield int(tag), value
 
 
 class ForeignClient:
@@ -64,14 +82,18 @@ class ForeignClient:
 
     async def next(self, msg_type: str = "8", **wanted: str) -> Fields:
         """Return the first message delivered behind the last one returned that has these fields."""
-        found: list[Fields] = []
+        return (await self.next_line(msg_type, **wanted)).fields
+
+    async def next_line(self, msg_type: str, **wanted: str) -> Line:
+        """Return such a message with its groups."""
+        found: list[Line] = []
 
         def look() -> bool:
             while self._seen < len(self.lines):
                 line = self.lines[self._seen]
                 self._seen += 1
                 if line.kind == "=" and _has(line.fields, {"t35": msg_type, **wanted}):
-                    found.append(line.fields)
+                    found.append(line)
                     return True
             return False
 
