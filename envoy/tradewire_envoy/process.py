@@ -12,6 +12,7 @@ import io
 import logging
 import logging.handlers
 import os
+import resource
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections import deque
@@ -38,6 +39,8 @@ TAIL_PARTS = 8
 READY_POLL_S = 0.02
 DRAIN_POLL_S = 0.05
 TERMINATE_S = 3.0
+# Connections to the venue, logs, and whatever else is no client.
+FILES_BESIDE = 4_000
 
 
 class EnvoyMissing(Exception):
@@ -76,6 +79,22 @@ def command_line(binary: Path, configuration: Path, *, concurrency: int) -> list
     ]
 
 
+def with_files_allowed(settings: EnvoySettings, *, files_max: int | None = None) -> EnvoySettings:
+    """Return the settings with no more connections than the system allows files for."""
+    if files_max is None:
+        _, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files_max == resource.RLIM_INFINITY:
+        return settings
+    fitting = max(files_max - FILES_BESIDE, files_max // 2)
+    if fitting >= settings.connections_max:
+        return settings
+    logger.warning(
+        "Envoy takes %d connections, not %d: the system allows %d open files",
+        *(fitting, settings.connections_max, files_max),
+    )
+    return dataclasses.replace(settings, connections_max=fitting)
+
+
 class EnvoyProcess:
     """Envoy for one venue: after `start` it looks after itself until `stop`."""
 
@@ -89,7 +108,7 @@ class EnvoyProcess:
         policy: RestartPolicy | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.settings = settings
+        self.settings = with_files_allowed(settings)
         self._directory = directory
         self._binary = binary
         self._concurrency = concurrency

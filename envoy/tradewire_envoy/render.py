@@ -27,11 +27,15 @@ AUTHZ_SOCKET = "authz.sock"
 LISTENER = "rest"
 # What the system allows, without the zero at its end.
 SOCKET_PATH_MAX = 107
-VENUE, VENUE_CALLS, AUTHZ, HTTP_EDGE = "venue", "venue_calls", "authz", "http_edge"
+VENUE, VENUE_CALLS, AUTHZ = "venue", "venue_calls", "authz"
+HTTP_EDGE, HEALTH = "http_edge", "health"
 
 _TYPE = "@type"
 _TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
 _MANAGER = "envoy.filters.network.http_connection_manager"
+_TLS_INSPECTOR = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
+_HEAP = "envoy.resource_monitors.fixed_heap"
+_CONNECTIONS = "envoy.resource_monitors.global_downstream_max_connections"
 _FILL_INTERVAL_PER_S = 10
 _BURST_S = 2
 
@@ -72,7 +76,8 @@ class EnvoySettings:
     which need `upstream_tls`; the HTTP edge is always beside Envoy. Unary calls that were
     transcoded go to the socket `calls`, or without one, and to another machine, to `venue`.
     `cors_origins` None leaves the pages of this machine. `trusted_hops` counts the proxies before
-    Envoy whose `x-forwarded-for` is believed.
+    Envoy whose `x-forwarded-for` is believed. `first_bytes_timeout_s` is for connections on which
+    nothing has come yet.
     """
 
     admin_socket: Path
@@ -87,8 +92,12 @@ class EnvoySettings:
     cors_origins: Sequence[str] | None = None
     trusted_hops: int = 0
     requests_per_second: int = 2_000
-    request_bytes_timeout_s: float = 30.0
+    connections_max: int = 16_000
+    heap_bytes_max: int = 4 << 30
+    first_bytes_timeout_s: float = 10.0
+    request_bytes_timeout_s: float = 15.0
     stream_idle_timeout_s: float = 60.0
+    stream_flush_timeout_s: float = 10.0
     answer_timeout_s: float = 30.0
 
     @classmethod
@@ -135,7 +144,16 @@ def render(settings: EnvoySettings) -> Json:
     socket_address["address"] = settings.host.strip("[]")
     socket_address["port_value"] = settings.port
     (chain,) = listener["filter_chains"]
+    first_bytes = _seconds(settings.first_bytes_timeout_s)
+    listener["listener_filters_timeout"] = first_bytes
     if settings.tls is not None:
+        listener["listener_filters"] = [
+            {
+                "name": "envoy.filters.listener.tls_inspector",
+                "typed_config": {_TYPE: f"type.googleapis.com/{_TLS_INSPECTOR}"},
+            }
+        ]
+        chain["transport_socket_connect_timeout"] = first_bytes
         chain["transport_socket"] = _server_tls(settings.tls)
     manager = _named(chain["filters"], _MANAGER)["typed_config"]
     _set_manager(manager, settings)
@@ -143,8 +161,14 @@ def render(settings: EnvoySettings) -> Json:
     for name, upstream in ((VENUE, settings.venue), (AUTHZ, settings.authz)):
         _set_upstream(_named(clusters, name), upstream, settings.upstream_tls)
     _set_calls(manager, clusters, settings)
-    edge = _endpoint(_named(clusters, HTTP_EDGE))
-    edge["address"]["socket_address"]["port_value"] = settings.http_port
+    for name in (HTTP_EDGE, HEALTH):
+        edge = _endpoint(_named(clusters, name))
+        edge["address"]["socket_address"]["port_value"] = settings.http_port
+    monitors = config["overload_manager"]["resource_monitors"]
+    heap = _named(monitors, _HEAP)["typed_config"]
+    heap["max_heap_size_bytes"] = settings.heap_bytes_max
+    connections = _named(monitors, _CONNECTIONS)["typed_config"]
+    connections["max_active_downstream_connections"] = settings.connections_max
     return config
 
 
@@ -176,8 +200,9 @@ def _set_manager(manager: Json, settings: EnvoySettings) -> None:
     filters = manager["http_filters"]
     transcoder = _named(filters, "envoy.filters.http.grpc_json_transcoder")["typed_config"]
     transcoder["proto_descriptor"] = str(descriptor_path())
-    (limit,) = _named(filters, "envoy.filters.http.local_ratelimit")["typed_config"]["descriptors"]
-    bucket = limit["token_bucket"]
+    limits = _named(filters, "envoy.filters.http.local_ratelimit")["typed_config"]["descriptors"]
+    # The others are for some requests only.
+    (bucket,) = (limit["token_bucket"] for limit in limits if len(limit["entries"]) == 1)
     bucket["max_tokens"] = settings.requests_per_second * _BURST_S
     bucket["tokens_per_fill"] = max(1, settings.requests_per_second // _FILL_INTERVAL_PER_S)
     (host,) = manager["route_config"]["virtual_hosts"]
@@ -190,6 +215,7 @@ def _set_manager(manager: Json, settings: EnvoySettings) -> None:
         manager["xff_num_trusted_hops"] = settings.trusted_hops
     manager["request_timeout"] = _seconds(settings.request_bytes_timeout_s)
     manager["stream_idle_timeout"] = _seconds(settings.stream_idle_timeout_s)
+    manager["stream_flush_timeout"] = _seconds(settings.stream_flush_timeout_s)
     for name in ("rest_calls", "grpc_calls"):
         _named(host["routes"], name)["route"]["timeout"] = _seconds(settings.answer_timeout_s)
 

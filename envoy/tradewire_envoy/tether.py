@@ -4,8 +4,10 @@ Run as a script, before any package can be imported: `python tether.py PARENT_PI
 Where the system has no way to do it (macOS), the program runs without.
 """
 
+import contextlib
 import ctypes
 import os
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -24,7 +26,16 @@ def main(arguments: Sequence[str]) -> None:
     # From here on its end reaches us. If it has ended before, nothing will.
     if os.getppid() != int(parent):
         sys.exit(EXIT_ORPHANED)
+    allow_files()
     os.execv(program[0], program)
+
+
+def allow_files() -> None:
+    """Allow as many open files as the system lets this process: a connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # macOS has a bound of its own beside this one.
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":

@@ -202,9 +202,11 @@ def test_streams_and_only_streams_have_no_timeouts() -> None:
     for name in ("rest_streams", "grpc_streams"):
         assert ROUTES[name]["route"]["timeout"] == "0s"
         assert ROUTES[name]["route"]["idle_timeout"] == "0s"
-    for name in ("rest_calls", "grpc_calls", "pages"):
-        assert ROUTES[name]["route"]["timeout"] != "0s"
-        assert "idle_timeout" not in ROUTES[name]["route"]
+    for name, route in ROUTES.items():
+        if name in ("rest_streams", "grpc_streams", "websocket", "rest") or "route" not in route:
+            continue
+        assert route["route"]["timeout"] != "0s", name
+        assert route["route"].get("idle_timeout") != "0s", name
 
 
 def test_every_path_of_the_contract_is_a_rest_route() -> None:
@@ -259,6 +261,77 @@ def test_nothing_may_change_a_path() -> None:
     assert MANAGER["normalize_path"] is False
     assert MANAGER["merge_slashes"] is False
     assert MANAGER["path_with_escaped_slashes_action"] == "REJECT_REQUEST"
+
+
+LIMIT = FILTERS["envoy.filters.http.local_ratelimit"]["typed_config"]
+CLUSTERS = {cluster["name"]: cluster for cluster in TEMPLATE["static_resources"]["clusters"]}
+
+
+def _limited_paths(name: str) -> re.Pattern[str]:
+    (regex,) = (
+        header["string_match"]["safe_regex"]["regex"]
+        for limit in LIMIT["rate_limits"]
+        for action in limit["actions"]
+        for header in action.get("header_value_match", {}).get("headers", ())
+        if action["header_value_match"]["descriptor_value"] == name and header["name"] == ":path"
+    )
+    return re.compile(regex)
+
+
+def test_what_goes_to_the_http_edge_has_its_limit() -> None:
+    pages, health = _limited_paths("pages"), _limited_paths("health")
+    for path in ("/", "/favicon.ico", "/docs", "/docs/a/b.js", "/console", "/console/x", "/v1/ws"):
+        for suffix in ("", "?", "?a=/v1/time"):
+            assert pages.fullmatch(path + suffix), path
+    assert health.fullmatch("/healthz")
+    assert health.fullmatch("/healthz?a")
+    for route in routes():
+        path = re.sub(r"{[^}]*}", "docs", route.template)
+        assert not pages.fullmatch(path), path
+        assert not health.fullmatch(path), path
+    for name, cluster in (("pages", "http_edge"), ("websocket", "http_edge"), ("health", "health")):
+        assert ROUTES[name]["route"]["cluster"] == cluster
+
+
+def test_one_address_cannot_take_all_connections_to_the_http_edge() -> None:
+    """Whoever does not read has one for as long as the timeout of the route."""
+    (bucket,) = (
+        limit["token_bucket"]
+        for limit in LIMIT["descriptors"]
+        if limit["entries"][-1].get("value") == "pages"
+    )
+    seconds = float(ROUTES["pages"]["route"]["timeout"].removesuffix("s"))
+    interval_s = float(bucket["fill_interval"].removesuffix("s"))
+    most = bucket["max_tokens"] + bucket["tokens_per_fill"] * seconds / interval_s
+    (threshold,) = CLUSTERS["http_edge"]["circuit_breakers"]["thresholds"]
+    assert most < threshold["max_connections"]
+    assert CLUSTERS["http_edge"]["per_connection_buffer_limit_bytes"] <= 32768
+
+
+def test_no_stream_without_credential_is_endless() -> None:
+    """But for market data, of which the venue counts the streams of each address."""
+    streams = re.compile(ROUTES["grpc_streams"]["match"]["safe_regex"]["regex"])
+    for path in ("/grpc.health.v1.Health/Watch", "/grpc.reflection.v1.ServerReflection/X"):
+        assert not streams.fullmatch(path)
+    grpc = [
+        route["match"]["safe_regex"]["regex"]
+        for route in HOST["routes"]
+        if route["name"].startswith("grpc_")
+    ]
+    assert not any(re.fullmatch(regex, "/grpc.health.v1.Health/Watch") for regex in grpc)
+
+
+def test_what_grows_is_ended_before_others_are_refused() -> None:
+    actions = {
+        action["name"].rpartition(".")[2]: action["triggers"][0]
+        for action in TEMPLATE["overload_manager"]["actions"]
+    }
+    refusing = actions["stop_accepting_requests"]["threshold"]["value"]
+    for name in ("reset_high_memory_stream", "reduce_timeouts"):
+        assert actions[name]["scaled"]["saturation_threshold"] < refusing
+    assert actions["shrink_heap"]["threshold"]["value"] < refusing
+    # Without it no stream is ever counted.
+    assert TEMPLATE["overload_manager"]["buffer_factory_config"]
 
 
 def test_the_flood_limit_is_on() -> None:

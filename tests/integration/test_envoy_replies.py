@@ -239,6 +239,12 @@ async def test_a_request_that_does_not_end_is_given_up_without_effect(directory:
             "MESSAGE_MALFORMED",
             id="two lengths",
         ),
+        pytest.param(
+            b"POST /v1/orders HTTP/1.1\r\nhost: a\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+            400,
+            "MESSAGE_MALFORMED",
+            id="unknown transfer coding",
+        ),
         *(
             pytest.param(
                 f"GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".encode(),

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tradewire_gateway.web.documents import Document, answer
-from tradewire_gateway.web.health import health
+from tradewire_gateway.web.health import Health
 from tradewire_gateway.web.options import WebOptions
 from tradewire_gateway.web.portal import Portal
 from tradewire_gateway.web.refusals import refusal, wants_page
@@ -28,11 +30,19 @@ _SECURITY_HEADERS = (
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
 _READING = ("GET", "HEAD")
+# What is handed to a connection before it has taken the former part: readers that do not read make
+# the process hold no more.
+_PART_BYTES = 65_536
+_NOT_YET_THERE = {
+    "/console": "this release has no terminal in the browser",
+    "/v1/ws": "this release has no WebSocket gateway",
+}
 
 
-def make_app(options: WebOptions) -> ASGIApp:
-    """Build the application."""
-    return _WithSecurityHeaders(_Edge(options, Portal(options)))
+def make_app(options: WebOptions, *, clock: Callable[[], float] = time.monotonic) -> ASGIApp:
+    """Build the application; `clock` is in seconds."""
+    edge = _Edge(Health(options.channel, clock=clock), Portal(options))
+    return _WithSecurityHeaders(_InParts(edge))
 
 
 class _Edge:
@@ -40,9 +50,12 @@ class _Edge:
 
     _log = logging.getLogger(__name__)
 
-    def __init__(self, options: WebOptions, portal: Portal) -> None:
-        self._options = options
+    def __init__(self, health: Health, portal: Portal) -> None:
+        self._health = health
         self._portal = portal
+        self._paths = frozenset(portal.paths())
+        self._found: dict[str, Document] = {}
+        self._missing_pages: dict[str, Document] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -70,22 +83,52 @@ class _Edge:
             case "/docs/":
                 return RedirectResponse("/docs", 308)
             case "/healthz":
-                return answer(request, await health(self._options.channel))
+                return answer(request, await self._health.document())
             case path:
-                # Pages are rendered when they are first asked for, beside the event loop: it is
-                # that of the venue.
-                document = await asyncio.to_thread(self._portal.find, path)
+                document = self._found.get(path) or await self._make(path)
                 return answer(request, document or await self._missing(request))
+
+    async def _make(self, path: str) -> Document | None:
+        """Render a page when it is first asked for, beside the event loop: it is the venue's."""
+        if path not in self._paths:
+            return None
+        document = await asyncio.to_thread(self._portal.find, path)
+        if document is not None:
+            self._found[path] = document
+        return document
 
     async def _missing(self, request: Request) -> Document:
         path = request.url.path
-        if wants_page(request) and not path.startswith("/v1/"):
-            return await asyncio.to_thread(self._portal.missing_page, path)
-        known = {
-            "/console": "this release has no terminal in the browser",
-            "/v1/ws": "this release has no WebSocket gateway",
-        }
-        return refusal("METHOD_NOT_FOUND", known.get(path, "there is nothing at this path"))
+        if not wants_page(request) or path.startswith("/v1/"):
+            text = _NOT_YET_THERE.get(path, "there is nothing at this path")
+            return refusal("METHOD_NOT_FOUND", text)
+        # One page for all that does not exist: it would take long to make, for anybody who asks.
+        about = path if path in _NOT_YET_THERE else ""
+        if about not in self._missing_pages:
+            page = await asyncio.to_thread(self._portal.missing_page, about)
+            self._missing_pages[about] = page
+        return self._missing_pages[about]
+
+
+class _InParts:
+    """Sends a large body in parts, each when the connection has room for it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_parts(message: Message) -> None:
+            body = message.get("body", b"")
+            if len(body) <= _PART_BYTES:
+                await send(message)
+                return
+            more = message.get("more_body", False)
+            for start in range(0, len(body), _PART_BYTES):
+                part = body[start : start + _PART_BYTES]
+                last = start + _PART_BYTES >= len(body)
+                await send({**message, "body": part, "more_body": more or not last})
+
+        await self._app(scope, receive, send_in_parts)
 
 
 class _WithSecurityHeaders:

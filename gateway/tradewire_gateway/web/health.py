@@ -1,6 +1,8 @@
 """`/healthz`: what the venue says of its health, for load balancers and people."""
 
+import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -9,12 +11,34 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tradewire_gateway.web.documents import JSON, Document
 
+# How old an answer may be: whoever asks, and however often, the venue is asked this often.
+KEPT_S = 1.0
 _TIMEOUT_S = 2
 _NEVER_KEPT = (("cache-control", "no-store"),)
 
 
-async def health(channel: grpc.aio.Channel) -> Document:
-    """Ask the venue; 200 when it serves, else 503."""
+class Health:
+    """The last answer of the venue, asked for again when it is too old; `clock` is in seconds."""
+
+    def __init__(self, channel: grpc.aio.Channel, *, clock: Callable[[], float]) -> None:
+        self._channel = channel
+        self._clock = clock
+        # All who come meanwhile wait for one question.
+        self._asking = asyncio.Lock()
+        self._found: Document | None = None
+        self._found_s = 0.0
+
+    async def document(self) -> Document:
+        """Return 200 when the venue serves, else 503."""
+        async with self._asking:
+            now_s = self._clock()
+            if self._found is None or now_s - self._found_s >= KEPT_S:
+                self._found = await _ask(self._channel)
+                self._found_s = now_s
+            return self._found
+
+
+async def _ask(channel: grpc.aio.Channel) -> Document:
     try:
         # Its types know the blocking stub only.
         stub: Any = health_pb2_grpc.HealthStub(channel)

@@ -139,11 +139,43 @@ class EdgePolicy:
         default=16 << 10,
         metadata={"unit": "bytes", "meaning": "Headers of a REST request, path and query included"},
     )
+    rest_path_bytes_max: int = field(
+        default=2 << 10, metadata={"unit": "bytes", "meaning": "Path of a REST request"}
+    )
+    rest_query_bytes_max: int = field(
+        default=8 << 10, metadata={"unit": "bytes", "meaning": "Query of a REST request"}
+    )
+    rest_query_parameters_max: int = field(
+        default=128, metadata={"unit": "parameters", "meaning": "Parameters of a REST request"}
+    )
+    rest_bytes_per_unit: int = field(
+        default=4 << 10,
+        metadata={
+            "unit": "bytes",
+            "meaning": "A REST request that is refused before it is a call costs its address 1 "
+            "weight unit, and 1 more for each of these in its path, query and body",
+        },
+    )
     rest_requests: Gcra = field(
         default=Gcra(2_000, 4_000),
         metadata={
             "unit": "requests",
             "meaning": "REST requests of one address, counted before anything else is looked at",
+        },
+    )
+    rest_pages: Gcra = field(
+        default=Gcra(20, 200),
+        metadata={
+            "unit": "requests",
+            "meaning": "Documents that one address may read; the same again for `/healthz`",
+        },
+    )
+    rest_large_bodies: Gcra = field(
+        default=Gcra(100, 400),
+        metadata={
+            "unit": "requests",
+            "meaning": "REST requests of one address with a body of 32 KiB or more, or one that is "
+            "sent without `content-length`",
         },
     )
     rest_answer_s: int = field(

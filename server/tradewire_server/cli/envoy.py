@@ -239,18 +239,25 @@ async def run(options: EnvoyOptions, workers: Workers = 1) -> None:
 
     Example: `tradewire envoy run --data-dir /var/lib/tradewire --rest-port 8080`
     """
-    from tradewire_envoy.process import EnvoyMissing, command_line, find_binary
+    from tradewire_envoy.process import (
+        EnvoyMissing,
+        command_line,
+        find_binary,
+        with_files_allowed,
+    )
     from tradewire_envoy.render import CONFIGURATION_FILE, SettingsError, write_configuration
+    from tradewire_envoy.tether import allow_files
 
     configuration = options.data_dir / CONFIGURATION_FILE
     try:
         binary = find_binary()
         options.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        settings = options.settings()
+        settings = with_files_allowed(options.settings())
         write_configuration(settings, configuration)
     except (EnvoyMissing, SettingsError) as error:
         raise CommandFailed(str(error)) from error
     settings.admin_socket.unlink(missing_ok=True)
+    allow_files()
     os.execv(binary, command_line(binary, configuration, concurrency=workers))
 
 

@@ -30,13 +30,19 @@ def test_the_bounds_are_those_of_the_file() -> None:
     text = template_path().read_text()
     for bound, words in (
         ("max_concurrent_streams: 100", "HTTP/2 connection | 100 |"),
-        ("max_active_downstream_connections: 5000", "Connections | 5,000 |"),
+        ("max_active_downstream_connections: 16000", "Connections | 16,000 |"),
+        ("max_heap_size_bytes: 4294967296", "Memory of Envoy | 4 GiB"),
+        ("listener_filters_timeout: 10s", "nothing has been sent | 10 s |"),
+        ("request_timeout: 15s", "come in whole within 15 s"),
+        ("stream_flush_timeout: 10s", "next part of a complete answer | 10 s |"),
+        ("max_tokens: 200, tokens_per_fill: 2,", "20 documents/s (200 at once)"),
+        ("max_tokens: 400, tokens_per_fill: 10,", "100 large bodies/s (400 at once)"),
         ("stream_idle_timeout: 60s", "streams excepted | 60 s |"),
-        ("idle_timeout: 300s", "Idle connection | 300 s |"),
+        ("idle_timeout: 120s", "Idle connection | 120 s |"),
         ("max_headers_count: 100", "or more than 100 |"),
         ("max_tokens: 4000", "(4,000 at once)"),
         ("value: 25S", "a deadline of 25 s"),
-        ("max_response_body_size: 16777216", "larger than 16 MiB"),
+        ("max_response_body_size: 4194304", "larger than 4 MiB"),
     ):
         assert bound in text, bound
         assert words in README, words

@@ -86,6 +86,10 @@ def _values(node: Any, name: str) -> list[Any]:
         ({"host": "[::]"}, {"address": "::"}),
         ({"trusted_hops": 1}, {"xff_num_trusted_hops": 1}),
         ({"requests_per_second": 50}, {"max_tokens": 100, "tokens_per_fill": 5}),
+        ({"connections_max": 7}, {"max_active_downstream_connections": 7}),
+        ({"heap_bytes_max": 8}, {"max_heap_size_bytes": 8}),
+        ({"first_bytes_timeout_s": 9}, {"listener_filters_timeout": "9s"}),
+        ({"stream_flush_timeout_s": 2}, {"stream_flush_timeout": "2s"}),
         ({"request_bytes_timeout_s": 1.5}, {"request_timeout": "1.5s"}),
         ({"stream_idle_timeout_s": 2}, {"stream_idle_timeout": "2s"}),
         ({"answer_timeout_s": 3}, {"timeout": "3s"}),
@@ -104,16 +108,27 @@ def test_a_setting_changes_its_place_only(
 
 def test_tls_is_at_least_1_2_and_offers_both_protocols() -> None:
     tls = ServerTls(certificate=Path("/a.pem"), key=Path("/a.key"))
-    (socket,) = changed(tls=tls).values()
+    socket = changed(tls=tls)["transport_socket"]
     common = socket["typed_config"]["common_tls_context"]
     assert common["tls_params"] == {"tls_minimum_protocol_version": "TLSv1_2"}
     assert common["alpn_protocols"] == ["h2", "http/1.1"]
     assert "require_client_certificate" not in socket["typed_config"]
 
 
+def test_who_connects_with_tls_has_the_same_time_to_begin() -> None:
+    tls = ServerTls(certificate=Path("/a.pem"), key=Path("/a.key"))
+    (listener,) = render(settings(tls=tls, first_bytes_timeout_s=3))["static_resources"][
+        "listeners"
+    ]
+    names = [entry["name"] for entry in listener["listener_filters"]]
+    assert names == ["envoy.filters.listener.tls_inspector"]
+    assert listener["listener_filters_timeout"] == "3s"
+    assert listener["filter_chains"][0]["transport_socket_connect_timeout"] == "3s"
+
+
 def test_with_an_authority_of_clients_they_need_its_certificates() -> None:
     tls = ServerTls(certificate=Path("/a.pem"), key=Path("/a.key"), client_ca=Path("/ca.pem"))
-    (socket,) = changed(tls=tls).values()
+    socket = changed(tls=tls)["transport_socket"]
     context = socket["typed_config"]
     assert context["require_client_certificate"] is True
     assert context["common_tls_context"]["validation_context"] == {
@@ -136,7 +151,7 @@ def test_with_an_authority_of_clients_they_need_its_certificates() -> None:
 def test_without_a_socket_for_calls_they_go_the_way_of_streams(changes: dict[str, Any]) -> None:
     config = render(settings(**changes))
     names = [cluster["name"] for cluster in config["static_resources"]["clusters"]]
-    assert names == ["venue", "authz", "http_edge"]
+    assert names == ["venue", "authz", "http_edge", "health"]
     assert "venue_calls" not in _values(config, "cluster")
     assert "venue_calls" in _values(render(settings()), "cluster")
 

@@ -1,5 +1,6 @@
 """The routes of the HTTP edge: what is answered, with which headers, and what is not there."""
 
+import asyncio
 import gzip
 import json
 import logging
@@ -14,6 +15,7 @@ from tradewire_contract import reasons
 from tradewire_gateway.channel import InProcessChannel, InProcessServer
 from tradewire_gateway.web import app as edge
 from tradewire_gateway.web.app import CONTENT_SECURITY_POLICY, make_app
+from tradewire_gateway.web.health import KEPT_S
 from tradewire_gateway.web.portal import Portal
 
 from tests.support.portal import options
@@ -26,8 +28,11 @@ class Health(health_pb2_grpc.HealthServicer):
 
     def __init__(self) -> None:
         self.status: int = health_pb2.HealthCheckResponse.SERVING
+        self.asked = 0
+        self.now_s = 100.0
 
     async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
+        self.asked += 1
         return health_pb2.HealthCheckResponse(status=self.status)
 
 
@@ -42,7 +47,7 @@ async def client(venue: Health) -> AsyncIterator[httpx.AsyncClient]:
     health_pb2_grpc.add_HealthServicer_to_server(venue, server)
     await server.start()
     async with InProcessChannel(server) as channel:
-        transport = httpx.ASGITransport(make_app(options(channel)))
+        transport = httpx.ASGITransport(make_app(options(channel), clock=lambda: venue.now_s))
         async with httpx.AsyncClient(transport=transport, base_url="http://edge") as client:
             yield client
     await server.stop(None)
@@ -184,8 +189,69 @@ async def test_health_is_what_the_venue_says(client: httpx.AsyncClient, venue: H
     assert (answer.status_code, answer.json()) == (200, {"status": "SERVING"})
     assert answer.headers["cache-control"] == "no-store"
     venue.status = health_pb2.HealthCheckResponse.NOT_SERVING
+    venue.now_s += KEPT_S
     answer = await client.get("/healthz")
     assert (answer.status_code, answer.json()) == (503, {"status": "NOT_SERVING"})
+
+
+async def test_the_venue_is_asked_once_a_second_whoever_asks(
+    client: httpx.AsyncClient, venue: Health
+) -> None:
+    answers = await asyncio.gather(*(client.get("/healthz") for _ in range(50)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert venue.asked == 1
+    venue.now_s += KEPT_S * 0.99
+    await client.get("/healthz")
+    assert venue.asked == 1
+    venue.now_s += KEPT_S * 0.01
+    await client.get("/healthz")
+    assert venue.asked == 2
+
+
+async def test_the_page_of_what_is_missing_is_made_once(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    make = Portal.missing_page
+
+    def counted(portal: Portal, path: str) -> Any:
+        made.append(path)
+        return make(portal, path)
+
+    monkeypatch.setattr(Portal, "missing_page", counted)
+    for path in ("/nothing", "/docs/<b>", "/docs/nothing", "/nothing"):
+        answer = await client.get(path, headers=BROWSER)
+        assert answer.status_code == 404
+        assert "<code>" not in answer.text.partition("<main")[2].partition("is on the left")[0]
+    assert made == [""]
+
+
+async def test_a_large_body_is_sent_in_parts() -> None:
+    """So that what one reader does not read is not held for it."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/docs/openapi.json",
+        "headers": [],
+        "query_string": b"",
+        "raw_path": b"/docs/openapi.json",
+        "http_version": "1.1",
+    }
+    await make_app(options())(scope, receive, send)
+    start, *parts = sent
+    length = int(dict(start["headers"])[b"content-length"])
+    assert length > 200_000
+    assert sum(len(part["body"]) for part in parts) == length
+    assert max(len(part["body"]) for part in parts) == 65_536
+    assert [part["more_body"] for part in parts] == [True] * (len(parts) - 1) + [False]
 
 
 async def test_a_venue_that_does_not_answer_is_unhealthy() -> None:

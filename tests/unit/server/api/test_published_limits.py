@@ -40,7 +40,14 @@ def test_every_row_is_whole() -> None:
         ("EnterOrders.commands", "256"),
         ("rest_body_bytes_max", "262144"),
         ("rest_header_bytes_max", "16384"),
+        ("rest_path_bytes_max", "2048"),
+        ("rest_query_bytes_max", "8192"),
+        ("rest_query_parameters_max", "128"),
+        ("rest_bytes_per_unit", "4096"),
         ("rest_values", "5000"),
+        ("rest_digits", "40"),
+        ("signature", "1"),
+        ("handles_reserve_percent", "10"),
         ("handles_per_address_max", "5000"),
         ("message_bytes_max", "4194304"),
         ("stream_lifetime", "86400"),
@@ -96,11 +103,18 @@ def test_envoy_has_the_published_bounds() -> None:
     assert found["max_request_bytes"] == [edge.rest_body_bytes_max]
     assert found["max_request_headers_kb"] == [edge.rest_header_bytes_max >> 10]
     assert f"{edge.rest_answer_s}s" in found["timeout"]
-    per_address = [
-        bucket
-        for bucket in found["token_bucket"]
-        if bucket["max_tokens"] == edge.rest_requests.burst
-    ]
-    (bucket,) = per_address
-    seconds = float(bucket["fill_interval"].removesuffix("s"))
-    assert bucket["tokens_per_fill"] == edge.rest_requests.rate * seconds
+    limited = {
+        limit["entries"][-1].get("value", ""): limit["token_bucket"]
+        for limit in found["descriptors"][0]
+    }
+    for name, published in (
+        ("", edge.rest_requests),
+        ("pages", edge.rest_pages),
+        ("health", edge.rest_pages),
+        ("large_bodies", edge.rest_large_bodies),
+    ):
+        bucket = limited.pop(name)
+        seconds = float(bucket["fill_interval"].removesuffix("s"))
+        assert bucket["max_tokens"] == published.burst, name
+        assert bucket["tokens_per_fill"] == published.rate * seconds, name
+    assert not limited
