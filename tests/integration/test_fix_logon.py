@@ -155,8 +155,14 @@ async def renew(floor: Floor, token: str) -> session_service_pb2.CreateSessionRe
     return await floor.stubs.sessions.CreateSession(request, timeout=5)
 
 
+async def begin(floor: Floor) -> str:
+    """Begin a session with a Logon and return its token."""
+    answer = await floor.stubs.sessions.CreateSession(request(logon(floor)), timeout=5)
+    return answer.token
+
+
 async def test_a_session_goes_on_with_a_new_token(floor: Floor) -> None:
-    token = floor.alice.credential.token
+    token = await begin(floor)
     floor.clock.advance(14 * 60)
     renewed = await renew(floor, token)
     assert renewed.account == "alice"
@@ -173,8 +179,13 @@ async def test_only_a_token_of_ours_is_renewed(floor: Floor, token: str) -> None
     assert refused.reason == "TOKEN_INVALID"
 
 
+async def test_a_token_that_a_client_holds_is_not_renewed(floor: Floor) -> None:
+    refused = await failure(renew(floor, floor.alice.credential.token))
+    assert refused.reason == "UNAUTHENTICATED"
+
+
 async def test_an_ended_session_is_not_renewed(floor: Floor) -> None:
-    token = floor.alice.credential.token
+    token = floor.alice.credential.token = await begin(floor)
     renewed = await renew(floor, token)
     await floor.stubs.sessions.EndSession(
         session_service_pb2.EndSessionRequest(),

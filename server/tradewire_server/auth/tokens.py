@@ -13,8 +13,10 @@ Rules of this file (RFC 8725):
   work, and lets its holder pass where forged tokens came from); the memory of ended sessions may
   not.
 
-A session may be renewed while its token is good, up to a day after the signature that it began with
-(`auth_time`): it keeps its `jti`, so what ends it ends all its tokens.
+A session that a FIX Logon began may be renewed while its token is good, up to a day after the Logon
+(`renewable_until`): its token never leaves the gateway, which has nothing else to sign in with. Any
+other token is good for its few minutes, whoever has it. A renewed session keeps its `jti`, so what
+ends it ends all its tokens.
 
 Ended sessions are remembered by `jti` until their tokens have expired. When there are too many, all
 sessions of the key that were issued until now end together: one entry in place of many, and nothing
@@ -50,7 +52,7 @@ TOKEN_MAX = 2048
 
 _ALGORITHM = "EdDSA"
 _TYPE = "at+jwt"
-_CLAIMS = ("iss", "aud", "sub", "jti", "iat", "nbf", "exp", "auth_time", "scope", "account")
+_CLAIMS = ("iss", "aud", "sub", "jti", "iat", "nbf", "exp", "renewable_until", "scope", "account")
 _NOT_OURS = "The token is not a session of this venue and environment: create one (CreateSession)."
 _NS_PER_S = 1_000_000_000
 _JTI_BYTES = 16
@@ -91,8 +93,8 @@ class Session:
     scopes: frozenset[str]
     issued_s: int
     expires_ns: int
-    began_s: int
-    """When the signature was presented; `issued_s` unless it was renewed."""
+    renewable_until_s: int
+    """Until when it may be renewed; 0 when it may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,9 @@ class TokenAuthority:
         }
         return {"keys": [key]}
 
-    def issue(self, key: ApiKey, *, scopes: frozenset[str], now_ns: int) -> IssuedSession:
+    def issue(
+        self, key: ApiKey, *, scopes: frozenset[str], now_ns: int, is_renewable: bool = False
+    ) -> IssuedSession:
         """Issue the token of a new session of this key with these scopes, which are some of its.
 
         The token ends with the key when that is earlier.
@@ -151,17 +155,23 @@ class TokenAuthority:
             together.
         """
         token_id = encode_base64url(self._entropy(_JTI_BYTES))
-        now_s = now_ns // _NS_PER_S
-        return self._issue(key, scopes, now_ns, token_id=token_id, began_s=now_s)
+        until_s = now_ns // _NS_PER_S + RENEWAL_MAX_S if is_renewable else 0
+        return self._issue(key, scopes, now_ns, token_id=token_id, renewable_until_s=until_s)
 
     def renew(self, session: Session, key: ApiKey, now_ns: int) -> IssuedSession:
         """Issue a further token of a session, which was verified just now.
 
         Raises:
-            Unauthenticated: TOKEN_EXPIRED when it began too long ago.
+            Unauthenticated: UNAUTHENTICATED when it is not of the renewable kind, TOKEN_EXPIRED
+                when it began too long ago.
             Exhausted: as `issue`.
         """
-        if now_ns >= (session.began_s + RENEWAL_MAX_S) * _NS_PER_S:
+        if not session.renewable_until_s:
+            raise Unauthenticated(
+                Reason.UNAUTHENTICATED,
+                "Only a session that a FIX Logon began is renewed with its token: sign again.",
+            )
+        if now_ns >= session.renewable_until_s * _NS_PER_S:
             raise Unauthenticated(
                 Reason.TOKEN_EXPIRED,
                 f"The session began more than {RENEWAL_MAX_S // 3600} hours ago: sign in again.",
@@ -171,11 +181,17 @@ class TokenAuthority:
             session.scopes & key.scopes,
             now_ns,
             token_id=session.token_id,
-            began_s=session.began_s,
+            renewable_until_s=session.renewable_until_s,
         )
 
     def _issue(
-        self, key: ApiKey, scopes: frozenset[str], now_ns: int, *, token_id: str, began_s: int
+        self,
+        key: ApiKey,
+        scopes: frozenset[str],
+        now_ns: int,
+        *,
+        token_id: str,
+        renewable_until_s: int,
     ) -> IssuedSession:
         assert scopes <= key.scopes, "a session has no more scopes than its key"
         now_s = now_ns // _NS_PER_S
@@ -190,7 +206,7 @@ class TokenAuthority:
             scopes=scopes,
             issued_s=now_s,
             expires_ns=expires_s * _NS_PER_S,
-            began_s=began_s,
+            renewable_until_s=renewable_until_s,
         )
         claims = {
             "iss": self._issuer,
@@ -200,7 +216,7 @@ class TokenAuthority:
             "iat": now_s,
             "nbf": now_s,
             "exp": expires_s,
-            "auth_time": began_s,
+            "renewable_until": renewable_until_s,
             "scope": scope_text(scopes),
             "account": session.account,
         }
@@ -363,17 +379,17 @@ def bearer_token(authorization: str) -> str:
 
 def _to_session(claims: dict[str, Any]) -> Session:
     texts = [claims["sub"], claims["jti"], claims["scope"], claims["account"]]
-    times = [claims["iat"], claims["nbf"], claims["exp"], claims["auth_time"]]
+    times = [claims["iat"], claims["nbf"], claims["exp"], claims["renewable_until"]]
     if any(type(text) is not str for text in texts) or any(type(time) is not int for time in times):
         raise TokenForged
     key_id, token_id, scope, account = texts
-    issued_s, not_before_s, expires_s, began_s = times
+    issued_s, not_before_s, expires_s, renewable_until_s = times
     scopes = frozenset(scope.split(" "))
     lifetime_s = expires_s - issued_s
     if not scopes <= SCOPES or not_before_s != issued_s or lifetime_s > LIFETIME_MAX_S:
         raise TokenForged
     expires_ns = expires_s * _NS_PER_S
-    return Session(token_id, key_id, account, scopes, issued_s, expires_ns, began_s)
+    return Session(token_id, key_id, account, scopes, issued_s, expires_ns, renewable_until_s)
 
 
 def _digest(token: str) -> bytes:

@@ -66,7 +66,7 @@ def _claims(**changes: Any) -> dict[str, Any]:
         "jti": "token-id",
         "iat": NOW_S,
         "nbf": NOW_S,
-        "auth_time": NOW_S,
+        "renewable_until": 0,
         "exp": NOW_S + EVER,
         "scope": "read trade",
         "account": "alice",
@@ -101,7 +101,7 @@ def test_a_token_names_who_signed_in() -> None:
         scopes=frozenset({"read"}),
         issued_s=NOW_S,
         expires_ns=NOW_NS + 15 * MINUTE,
-        began_s=NOW_S,
+        renewable_until_s=0,
     )
     assert authority.verify(issued.token, NOW_NS) == issued.session
     assert issued.token not in repr(issued)
@@ -127,7 +127,7 @@ def test_two_tokens_have_two_ids() -> None:
 
 def test_a_session_is_renewed_for_a_day_and_no_longer() -> None:
     authority = _authority()
-    first = authority.issue(KEY, scopes=frozenset({"read"}), now_ns=NOW_NS)
+    first = authority.issue(KEY, scopes=frozenset({"read"}), now_ns=NOW_NS, is_renewable=True)
     session, now_ns = first.session, NOW_NS
     while now_ns + 14 * MINUTE < NOW_NS + DAY:
         now_ns += 14 * MINUTE
@@ -142,16 +142,24 @@ def test_a_session_is_renewed_for_a_day_and_no_longer() -> None:
     assert refused.value.reason == "TOKEN_EXPIRED"
 
 
+def test_only_a_session_of_a_logon_is_renewed() -> None:
+    authority = _authority()
+    session = authority.issue(KEY, scopes=KEY.scopes, now_ns=NOW_NS).session
+    with pytest.raises(Unauthenticated) as refused:
+        authority.renew(session, KEY, NOW_NS)
+    assert refused.value.reason == "UNAUTHENTICATED"
+
+
 def test_a_renewed_session_loses_the_scopes_that_its_key_has_lost() -> None:
     authority = _authority()
-    first = authority.issue(KEY, scopes=KEY.scopes, now_ns=NOW_NS)
+    first = authority.issue(KEY, scopes=KEY.scopes, now_ns=NOW_NS, is_renewable=True)
     reduced = replace(KEY, scopes=frozenset({"read"}))
     assert authority.renew(first.session, reduced, NOW_NS).session.scopes == {"read"}
 
 
 def test_what_ends_a_session_ends_all_its_tokens() -> None:
     authority = _authority()
-    first = authority.issue(KEY, scopes=KEY.scopes, now_ns=NOW_NS)
+    first = authority.issue(KEY, scopes=KEY.scopes, now_ns=NOW_NS, is_renewable=True)
     second = authority.renew(first.session, KEY, NOW_NS + 10 * MINUTE)
     now_ns = NOW_NS + 11 * MINUTE
     authority.end(

@@ -114,8 +114,9 @@ class CreateSessionRequest(_message.Message):
     FIX_LOGON_FIELD_NUMBER: _builtins.int
     TOKEN_FIELD_NUMBER: _builtins.int
     token: _builtins.str
-    """The token of a session that has not ended: the session goes on with the same permissions and gets a new token, up
-    to 24 hours after the signature that it began with. What ends the session ends all its tokens.
+    """The token of a session that a FIX Logon began and that has not ended: the session goes on with the same permissions
+    and gets a new token, up to 24 hours after the Logon. What ends the session ends all its tokens. For FIX gateways:
+    any other session is begun anew with a signature.
     """
     @_builtins.property
     def signature(self) -> Global___SessionSignature:

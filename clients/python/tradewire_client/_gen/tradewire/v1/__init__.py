@@ -2524,8 +2524,9 @@ class CreateSessionRequest(betterproto2.Message):
         3, betterproto2.TYPE_STRING, optional=True, group="proof"
     )
     """
-    The token of a session that has not ended: the session goes on with the same permissions and gets a new token, up
-    to 24 hours after the signature that it began with. What ends the session ends all its tokens.
+    The token of a session that a FIX Logon began and that has not ended: the session goes on with the same permissions
+    and gets a new token, up to 24 hours after the Logon. What ends the session ends all its tokens. For FIX gateways:
+    any other session is begun anew with a signature.
     """
 
 
