@@ -120,6 +120,10 @@ schemathesis: $(READY) ## Ask REST at length what its document allows and does n
 	TRADEWIRE_SCHEMATHESIS_EXAMPLES=$(or $(EXAMPLES),100) TRADEWIRE_SCHEMATHESIS_SEED=$(or $(SEED),1) \
 		$(BIN)/python -m pytest -m slow tests/acceptance/rest/test_openapi.py $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(READY) ## Fuzz the FIX gateway, a minute for each target; ARGS="fix_codec --seconds 3600" chooses
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
 .PHONY: bench
 bench: $(READY) ## Measure the figures of the design; ARGS chooses
 	$(BIN)/python -m tests.bench $(ARGS)
