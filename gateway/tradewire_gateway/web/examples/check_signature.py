@@ -44,7 +44,7 @@ response = httpx.post(
     },
 )
 answer = response.json()
-# A key or a timestamp that is no good is refused here as it is everywhere.
+# A key or a signature that is malformed is refused here as it is everywhere.
 if response.is_error:
     raise SystemExit(answer["message"])
 print("valid:", answer["valid"])
