@@ -59,13 +59,28 @@ async def test_two_handles_or_a_handle_and_a_token_are_none(front: Front) -> Non
     assert (await refused_at_edge(front, (*both[:1], token))).reason == "UNAUTHENTICATED"
 
 
+async def test_a_call_that_is_refused_for_its_headers_leaves_no_handle_behind(front: Front) -> None:
+    handles = front.venue.app._edge_admission._handles
+    assert handles is not None
+    address = ("x-tradewire-client-address", "198.51.100.66")
+    token = ("authorization", bearer(front)["authorization"])
+    for more in ((address,), (token, token), ((HANDLE, "A" * 32),)):
+        handle = await front.handle("GET", "/v1/orders", headers=bearer(front))
+        assert len(handles) == 1
+        # The address of the front stands before them.
+        found = await refused_at_edge(front, ((HANDLE, handle), *more))
+        assert (found.reason, "two credentials" in found.text) == ("UNAUTHENTICATED", True)
+        assert len(handles) == 0
+
+
 async def test_a_handle_without_a_signer_does_not_sign(front: Front) -> None:
-    """The check leaves the token to the edge, which looks at it."""
+    """The edge looks at the token again, whatever the check has seen."""
     headers = {"authorization": "Bearer forged"}
-    handle = await front.handle("GET", "/v1/orders", headers=headers)
+    assert (await front.refused("GET", "/v1/orders", headers=headers)).reason == "TOKEN_INVALID"
+    handle = await front.handle("GET", "/v1/orders", headers=bearer(front))
     found = await refused_at_edge(front, ((HANDLE, handle), *headers.items()))
     assert found.reason == "TOKEN_INVALID"
-    handle = await front.handle("GET", "/v1/orders", headers=headers)
+    handle = await front.handle("GET", "/v1/orders", headers=bearer(front))
     assert (await refused_at_edge(front, ((HANDLE, handle),))).reason == "UNAUTHENTICATED"
 
 

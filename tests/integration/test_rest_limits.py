@@ -1,5 +1,6 @@
 """What refused requests cost, and what every reply says beside its message."""
 
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,22 @@ from tradewire_server.auth.limit_policy import Gcra, LimitPolicy
 
 from tests.integration.conftest import Complaints
 from tests.support.failures import failure, failure_of_call
-from tests.support.front import ADDRESS, Front, bearer, front_of, list_services, refused_at_edge
+from tests.support.front import (
+    ADDRESS,
+    HANDLE,
+    ORDERS,
+    Front,
+    bearer,
+    front_of,
+    list_services,
+    refused_at_edge,
+)
 from tests.support.rest import failure_of_response
 from tests.support.venue import SYMBOL, Clock, RunningVenue, Stubs, running_venue
 
 BURST = 30
+# A signature of nobody, in the right form.
+NO = "A" * 86
 
 
 @pytest.fixture
@@ -54,6 +66,56 @@ async def test_refusals_are_paid_by_the_address_and_then_limited(tight: Front) -
     found = await refused_at_edge(tight, tuple(bearer(tight).items()))
     assert found.reason == "RATE_LIMITED"
     assert (await tight.check("GET", "/v1/time", address="203.0.113.8")).status_code == 200
+
+
+async def test_a_repeated_address_is_not_made_to_pay(tight: Front) -> None:
+    """What comes after Envoy's own could be a client's."""
+    other = "198.51.100.66"
+    before = await tight.check("GET", "/v1/nothing", address=other)
+    mine = await tight.check("GET", "/v1/nothing")
+    for _ in range(5):
+        found = await refused_at_edge(tight, (("x-tradewire-client-address", other),))
+        assert found.reason == "UNAUTHENTICATED"
+    after = await tight.check("GET", "/v1/nothing", address=other)
+    now = await tight.check("GET", "/v1/nothing")
+    assert remaining(before.headers) - remaining(after.headers) == 1
+    assert remaining(mine.headers) - remaining(now.headers) == 6
+
+
+@pytest.mark.parametrize("credential", ["signature", "token"])
+async def test_cancels_pass_whatever_others_at_the_address_have_done(
+    tight: Front, credential: str
+) -> None:
+    """Failed sign-ins, refusals up to a ban, and junk on the very routes that reduce risk."""
+    target = "/v1/orders:cancelAll"
+
+    def shown() -> dict[str, str]:
+        if credential == "token":
+            return bearer(tight)
+        return tight.sign("POST", target, b"{}", nonce=secrets.token_urlsafe(16))
+
+    # Who signs is known from the first time on, a token from its session on.
+    await tight.handle("POST", target, b"{}", shown())
+    junk = {"authorization": "Bearer junk"}
+    for _ in range(20):
+        guess = tight.sign("GET", "/v1/orders") | {"x-api-key": "tw_NOBODY", "x-api-signature": NO}
+        await tight.check("GET", "/v1/orders", headers=guess)
+    for headers in (junk, {}):
+        for _ in range(300):
+            await tight.check("POST", target, b"{}", headers)
+    told = [await tight.refused("GET", "/v1/orders") for _ in range(300)]
+    assert told[-1].metadata["scope"] == "ban"
+    assert (await tight.refused("POST", target, b"{}", junk)).metadata["scope"] == "address"
+    # Weight 1, as what is left of so small a limit is less than the 5 of this method.
+    target = "/v1/orders/17"
+    cancel = bearer(tight)
+    if credential == "signature":
+        cancel = tight.sign("DELETE", target)
+    handle = await tight.handle("DELETE", target, headers=cancel)
+    metadata = ((HANDLE, handle), *(cancel.items() if credential == "token" else ()))
+    request = order_service_pb2.CancelOrderRequest(order_id="17", client_order_id="c-1")
+    found = await failure(tight.call(ORDERS + "CancelOrder", request, metadata))
+    assert found.reason == "ORDER_NOT_FOUND"
 
 
 async def test_tokens_that_are_refused_are_paid_by_the_address(tight: Front) -> None:
@@ -109,7 +171,8 @@ async def test_health_and_reflection_cost_their_address_something(tight: Front) 
         await list_services(channel)
         after = await tight.check("GET", "/v1/nothing", address="127.0.0.1")
         assert remaining(before.headers) - remaining(after.headers) == 8
-        for _ in range(remaining(after.headers) + BURST // 10):
+        # The other half of the reserve is for senders that are known.
+        for _ in range(remaining(after.headers) + BURST // 10 // 2):
             await health.Check(health_pb2.HealthCheckRequest(), timeout=10)
         found = await failure(health.Check(health_pb2.HealthCheckRequest(), timeout=10))
         assert found.reason == "RATE_LIMITED"

@@ -17,7 +17,8 @@ from tradewire_server.api.enter_orders import (
     PAUSE_MAX_MS,
 )
 from tradewire_server.api.pages import DEFAULT_SIZE
-from tradewire_server.api.rest.json_body import VALUES_MAX
+from tradewire_server.api.rest.check import SIGNATURE_WEIGHT
+from tradewire_server.api.rest.json_body import DIGITS_MAX, VALUES_MAX
 from tradewire_server.api.streaming import FRAME_BYTES_MAX, LIFETIME_NS, STALLED_S, UNREAD_S
 from tradewire_server.auth.handles import HandlePolicy
 from tradewire_server.auth.keys import LIVE_KEYS_MAX
@@ -43,6 +44,13 @@ def published_limits(
         *_order_rows(),
         *policy_rows(edge or EdgePolicy()),
         _row("rest_values", VALUES_MAX, "values", "Values in the body of a REST request"),
+        _row("rest_digits", DIGITS_MAX, "characters", "A JSON number that is not in quotes"),
+        _row(
+            "signature",
+            SIGNATURE_WEIGHT,
+            "weight units",
+            "A signed REST request of a method that weighs 0",
+        ),
         *policy_rows(HandlePolicy()),
         *_contract_rows(),
         *_stream_rows(heartbeat_s),

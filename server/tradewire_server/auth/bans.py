@@ -50,6 +50,9 @@ class Bans:
         if sender is None or not self._has_room(sender, now_ns):
             return wait_ms
         record = self._records.setdefault(sender, _BanRecord())
+        if record.until_ns > now_ns:
+            # What reduces risk passes a ban, and may be refused in it for want of units.
+            return wait_ms
         record.waits_ns = [until_ns for until_ns in record.waits_ns if until_ns > now_ns]
         wait_ms = max(wait_ms, min(wait_ms << len(record.waits_ns), _GROWN_WAIT_MAX_MS))
         if len(record.waits_ns) < self._policy.waits_at_once:

@@ -11,7 +11,8 @@ Rules:
 - A handle is random; it says nothing and cannot be guessed.
 - Redeeming takes it out, whatever comes of it: there is no second try.
 - The table is bounded, and so is what one address may hold of it: requests that are abandoned after
-  they were checked leave handles behind until these expire.
+  they were checked leave handles behind until these expire. Of both bounds a part is a reserve for
+  what reduces risk, so who leaves handles behind does not stop the cancels of others.
 - All handles live equally long, so the oldest is the first to expire, and dropping them costs
   nothing to speak of. A handle that seems to have more than a whole life left is from before the
   clock was set back, and dropped too.
@@ -47,6 +48,17 @@ class HandlePolicy:
         default=5_000,
         metadata={"unit": "requests", "meaning": "Checked, not yet served, of one address"},
     )
+    handles_reserve_percent: int = field(
+        default=10,
+        metadata={
+            "unit": "%",
+            "meaning": "Part of both numbers kept for requests that reduce risk",
+        },
+    )
+
+    def usable(self, most: int, *, reduces_risk: bool) -> int:
+        """Return how much of a bound a request may use."""
+        return most if reduces_risk else most - most * self.handles_reserve_percent // 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +86,7 @@ class HandleTable:
     def __len__(self) -> int:
         return len(self._grants)
 
-    def check_room(self, address: str | None, now_ns: int) -> None:
+    def check_room(self, address: str | None, now_ns: int, *, reduces_risk: bool = False) -> None:
         """Refuse when there is no room for a handle; ask before anything that cannot be undone.
 
         Raises:
@@ -82,29 +94,36 @@ class HandleTable:
         """
         self._drop_expired(now_ns)
         policy = self.policy
-        if len(self._grants) >= policy.handles_max:
+        if len(self._grants) >= policy.usable(policy.handles_max, reduces_risk=reduces_risk):
             raise Exhausted(
                 Reason.OVERLOADED, "Too many requests wait to be served: try again in a moment."
             )
-        if address is not None and (
-            self._held.get(limit_subject(address), 0) >= policy.handles_per_address_max
-        ):
+        most = policy.usable(policy.handles_per_address_max, reduces_risk=reduces_risk)
+        if address is not None and self._held.get(limit_subject(address), 0) >= most:
             raise Exhausted(
                 Reason.RATE_LIMITED,
                 "Too many requests of this address were begun and given up: let them come to an "
                 "end before the next.",
                 scope="requests",
-                limit=str(policy.handles_per_address_max),
+                limit=str(most),
                 retry_after_ms=str(policy.handle_life_s * 1_000),
             )
 
-    def issue(self, method: str, *, caller: Caller | None, address: str | None, now_ns: int) -> str:
+    def issue(
+        self,
+        method: str,
+        *,
+        caller: Caller | None,
+        address: str | None,
+        now_ns: int,
+        reduces_risk: bool = False,
+    ) -> str:
         """Return a handle for one call of a method, given by its gRPC path.
 
         Raises:
             Exhausted: as `check_room`.
         """
-        self.check_room(address, now_ns)
+        self.check_room(address, now_ns, reduces_risk=reduces_risk)
         handle = encode_base64url(self._entropy(_HANDLE_BYTES))
         expires_ns = now_ns + self.policy.handle_life_s * _NS_PER_S
         self._grants[handle] = Grant(method, caller, address, expires_ns)

@@ -13,6 +13,9 @@ Rules:
 - A *reserve*: what does not reduce risk may not use the last part of a burst, so that cancels get
   through when placing is exhausted. It holds for every bucket of the call, else the tightest would
   undo it.
+- Of the reserve, half is for senders whose credential is known to be good: else strangers at an
+  address could use up what its customers need for their cancels, and refusals on those routes would
+  have to be free.
 - A key has a lower limit than its account, so one key cannot use up what all share.
 - The table of buckets is bounded. Only full buckets are dropped; when all are in use, new subjects
   are refused: forgetting a used one would be a way around its limit.
@@ -72,12 +75,18 @@ class Limiter:
         return account in self._exempt_accounts
 
     def take(
-        self, buckets: Sequence[Bucket], *, weight: int, now_ns: int, reduces_risk: bool = False
+        self,
+        buckets: Sequence[Bucket],
+        *,
+        weight: int,
+        now_ns: int,
+        reduces_risk: bool = False,
+        is_stranger: bool = False,
     ) -> LimitState:
         """Take `weight` from all buckets, or from none when one has not enough.
 
-        A call that reduces risk may use the reserve and is not subject to bans. Weight 0 is never
-        refused. Without buckets nothing limits the call.
+        A call that reduces risk may use the reserve, that of a stranger half of it, and is not
+        subject to bans. Weight 0 is never refused. Without buckets nothing limits the call.
         """
         if not buckets or (self._exempt_accounts and self._is_exempt(buckets)):
             return EXEMPT
@@ -89,13 +98,17 @@ class Limiter:
         charges = []
         for bucket in buckets:
             meter = self._meters[bucket.scope]
-            limit = meter.limit if reduces_risk else meter.limit_of_risk
+            limit = meter.usable(reduces_risk=reduces_risk, is_stranger=is_stranger)
             interval_ns = meter.rate.interval_ns
             backlog_ns = meter.backlog_ns(bucket.subject, now_ns) + weight * interval_ns
             left_ns = limit * interval_ns - backlog_ns
             if weight and left_ns < 0:
                 return self._refuse(
-                    buckets, weight=weight, now_ns=now_ns, reduces_risk=reduces_risk
+                    buckets,
+                    weight=weight,
+                    now_ns=now_ns,
+                    reduces_risk=reduces_risk,
+                    is_stranger=is_stranger,
                 )
             if weight and not meter.table.has_room(bucket.subject, now_ns):
                 wait_ms = self._bans.count_refusal(buckets, now_ns, wait_ms=_TABLE_FULL_RETRY_MS)
@@ -133,13 +146,19 @@ class Limiter:
         return tuple(reports)
 
     def _refuse(
-        self, buckets: Sequence[Bucket], *, weight: int, now_ns: int, reduces_risk: bool
+        self,
+        buckets: Sequence[Bucket],
+        *,
+        weight: int,
+        now_ns: int,
+        reduces_risk: bool,
+        is_stranger: bool,
     ) -> LimitState:
         """Count a refusal and return the state of the bucket for which to wait longest."""
         refusals = []
         for bucket in buckets:
             meter = self._meters[bucket.scope]
-            limit = meter.limit if reduces_risk else meter.limit_of_risk
+            limit = meter.usable(reduces_risk=reduces_risk, is_stranger=is_stranger)
             refusal = meter.refusal(bucket, limit=limit, weight=weight, now_ns=now_ns)
             if refusal is not None:
                 refusals.append(refusal)
@@ -164,6 +183,12 @@ class _Meter:
         self.limit = rate.burst
         self.limit_of_risk = rate.burst - rate.burst * policy.reserve_percent // 100
         self.table = GcraTable(policy.subjects_max)
+
+    def usable(self, *, reduces_risk: bool, is_stranger: bool) -> int:
+        """Return how much of a burst a call may use."""
+        if not reduces_risk:
+            return self.limit_of_risk
+        return (self.limit + self.limit_of_risk) // 2 if is_stranger else self.limit
 
     def backlog_ns(self, subject: str, now_ns: int) -> int:
         return self.table.backlog_ns(subject, self.rate.capacity_ns, now_ns=now_ns)

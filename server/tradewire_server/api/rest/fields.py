@@ -20,6 +20,8 @@ SHOWN_MAX = 64
 # Where a field's name would stand, had the path not given it.
 _PATH = "/"
 FOUND_MAX = 16
+# Of a message that JSON writes as one text: a time, a list of fields.
+TEXT_MESSAGE_MAX = 1_024
 
 _INTEGER = re.compile(r"-?[0-9]{1,40}(\.0{1,40})?", re.ASCII)
 _EXPONENT = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?[eE][+-]?[0-9]{1,3}", re.ASCII)
@@ -131,6 +133,7 @@ class Given:
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
         self._oneofs: dict[str, str] = {}
+        self._items: dict[str, int] = {}
 
     def from_path(self, field: Field) -> None:
         """Take note of a field that is a variable of the path."""
@@ -157,7 +160,11 @@ class Given:
     def repeated(self, field: Field, name: str) -> str | None:
         """Take note of one more value of a list, which has to be under the same name."""
         former = self._names.setdefault(field.name, name)
-        return None if former == name else f"is given twice, as {former} and as {name}"
+        if former != name:
+            return f"is given twice, as {former} and as {name}"
+        items = self._items[field.name] = self._items.get(field.name, 0) + 1
+        most = field.items_max
+        return f"must have at most {most} items" if most and items > most else None
 
 
 def unknown(name: str, names: Iterable[str]) -> str:
@@ -234,6 +241,8 @@ def kind_of(field: Field) -> str:
 def _text_message_problem(descriptor: Descriptor, text: str) -> str | None:
     kind, example = _TEXT_MESSAGES[descriptor.full_name]
     try:
+        if len(text) > TEXT_MESSAGE_MAX:
+            raise ValueError("it is too long to be one")
         kind().FromJsonString(text)
     except ValueError:
         return f'must be of the form "{example}"'

@@ -33,6 +33,8 @@ from tradewire_server.engine.vocabulary import Reason
 
 # A hundred orders with all of their fields have a quarter of that.
 VALUES_MAX = 5_000
+# To make an integer of a text costs the square of its length. The contract has 20 digits at most.
+DIGITS_MAX = 40
 _SEPARATORS = (b"{", b"[", b",")
 
 
@@ -66,7 +68,11 @@ def _parse(body: bytes) -> Any:
         raise _malformed(f"it has more than {VALUES_MAX} values")
     try:
         return json.loads(
-            body.decode("utf-8"), object_pairs_hook=_Members, parse_constant=_refuse_constant
+            body.decode("utf-8"),
+            object_pairs_hook=_Members,
+            parse_constant=_refuse_constant,
+            parse_int=_parse_int,
+            parse_float=_parse_float,
         )
     except UnicodeDecodeError as error:
         why = f"it is not UTF-8 at byte {error.start}"
@@ -76,14 +82,25 @@ def _parse(body: bytes) -> Any:
         why = "it is nested too deep"
     except _NotJson as error:
         why = str(error)
-    except ValueError:
-        # Python's own bound on the digits of an integer.
-        why = "a number has too many digits"
     raise _malformed(why) from None
 
 
 def _malformed(why: str) -> ApiError:
     return make_error(Reason.MESSAGE_MALFORMED, f"the body is not acceptable JSON: {why}")
+
+
+def _parse_int(text: str) -> int:
+    return int(_bounded(text))
+
+
+def _parse_float(text: str) -> float:
+    return float(_bounded(text))
+
+
+def _bounded(text: str) -> str:
+    if len(text) > DIGITS_MAX:
+        raise _NotJson("a number has too many digits")
+    return text
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -2,9 +2,13 @@
 
 Names are compared as they were sent, values are percent-decoded: what the transcoder does. A
 parameter without `=` it would drop silently, so that is refused here.
+
+A query is bounded before it is taken apart, and a list while it is read.
 """
 
 import re
+from functools import cache
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -21,18 +25,46 @@ from tradewire_server.api.rest.fields import (
     text_problem,
     unknown,
 )
+from tradewire_server.api.rest.request import PARAMETERS_MAX, QUERY_MAX
 from tradewire_server.engine.vocabulary import Reason
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
+class _Parameters(NamedTuple):
+    """What a route takes from its query: read once, because it is asked for each parameter.
+
+    `known` has those of the path too, under each of their names, so that a second time is told.
+    """
+
+    known: dict[str, Field]
+    names: tuple[str, ...]
+
+
+@cache
+def _parameters_of(route: Route) -> _Parameters:
+    by_name = fields_of(route.method.request).by_name
+    allowed = {field.name: field.json_name for field in route.query_fields}
+    known = {
+        name: field
+        for name, field in by_name.items()
+        if field.name in allowed or field.name in route.variables
+    }
+    return _Parameters(known, tuple(allowed.values()))
+
+
 def check_target(route: Route, target: str) -> Given:
     """Refuse a target whose path or query is not what the route takes.
 
-    Returns which fields it gave. Raises ApiError: MESSAGE_MALFORMED, or FIELD_INVALID with a
-    violation per field.
+    Returns which fields it gave. Raises ApiError: MESSAGE_MALFORMED, REQUEST_TOO_LARGE, or
+    FIELD_INVALID with a violation per field.
     """
     path, _, query = target.partition("?")
+    if len(query) > QUERY_MAX:
+        raise make_error(Reason.REQUEST_TOO_LARGE, f"the query has more than {QUERY_MAX} bytes")
+    if query.count("&") >= PARAMETERS_MAX:
+        text = f"the query has more than {PARAMETERS_MAX} parameters"
+        raise make_error(Reason.REQUEST_TOO_LARGE, text)
     _decode(path, "the path")
     by_name = fields_of(route.method.request).by_name
     given = Given()
@@ -56,10 +88,10 @@ def _check_parameter(
     route: Route,
 ) -> None:
     name, equals, raw = part.partition("=")
-    allowed = {field.name: field.json_name for field in route.query_fields}
-    field = fields_of(route.method.request).by_name.get(name)
-    if field is None or (field.name not in allowed and field.name not in route.variables):
-        what = unknown(name, allowed.values())
+    parameters = _parameters_of(route)
+    field = parameters.known.get(name)
+    if field is None:
+        what = unknown(name, parameters.names)
         if route.has_body:
             what = "is not taken from the query: send it in the body"
         findings.add(shown(name), what)

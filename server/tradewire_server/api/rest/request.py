@@ -9,7 +9,13 @@ from tradewire_contract import reasons
 from tradewire_server.auth.limit_policy import EdgePolicy
 from tradewire_server.engine.vocabulary import Reason
 
-BODY_MAX = EdgePolicy().rest_body_bytes_max
+_POLICY = EdgePolicy()
+BODY_MAX = _POLICY.rest_body_bytes_max
+PATH_MAX = _POLICY.rest_path_bytes_max
+QUERY_MAX = _POLICY.rest_query_bytes_max
+PARAMETERS_MAX = _POLICY.rest_query_parameters_max
+# Of a request that is refused: see `check.refusal_units`.
+BYTES_PER_UNIT = _POLICY.rest_bytes_per_unit
 OK = 200
 
 Header = tuple[str, str]

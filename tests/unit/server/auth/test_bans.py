@@ -60,6 +60,14 @@ def test_a_ban_ends_by_itself() -> None:
     assert bans.check(CALL, NOW_NS + 10 * SECOND) is None
 
 
+def test_refusals_during_a_ban_do_not_count() -> None:
+    bans = _bans()
+    _refuse(bans, NOW_NS)
+    _refuse(bans, NOW_NS + SECOND, times=100)
+    assert _banned_for_s(bans, NOW_NS + SECOND) == 9
+    assert _banned_for_s(bans, NOW_NS + 10 * SECOND) == 0
+
+
 def test_each_ban_in_a_row_is_longer_up_to_the_last_step() -> None:
     bans = _bans()
     now_ns = NOW_NS
@@ -131,6 +139,7 @@ def test_a_full_table_counts_no_new_sender_and_loses_no_old_one() -> None:
 
 def test_refusals_whose_waits_are_over_do_not_count() -> None:
     bans = _bans(waits_at_once=2)
+    now_ns = NOW_NS
     for turn in range(100):
         now_ns = NOW_NS + turn * SECOND // 500
         assert [bans.count_refusal(CALL, now_ns, wait_ms=1) for _ in range(2)] == [1, 2]

@@ -112,6 +112,22 @@ def test_one_address_cannot_fill_the_table() -> None:
     issue(handles)
 
 
+@pytest.mark.parametrize("address", [ADDRESS, None])
+def test_what_reduces_risk_has_a_reserve_of_the_table_and_of_its_address(
+    address: str | None,
+) -> None:
+    bound = "handles_max" if address is None else "handles_per_address_max"
+    handles = table(**{bound: 20})
+    for _ in range(18):
+        issue(handles, address=address)
+    for _ in range(2):
+        with pytest.raises(Exhausted):
+            handles.check_room(address, NOW_NS)
+        handles.issue(CANCEL, caller=None, address=address, now_ns=NOW_NS, reduces_risk=True)
+    with pytest.raises(Exhausted):
+        handles.check_room(address, NOW_NS, reduces_risk=True)
+
+
 def test_addresses_of_one_network_share_what_they_may_hold() -> None:
     handles = table(handles_per_address_max=1)
     issue(handles, address="2001:db8::1")

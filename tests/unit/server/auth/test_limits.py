@@ -275,3 +275,23 @@ def test_a_clock_that_is_set_back_far_does_not_refuse_for_as_long() -> None:
     past_ns = NOW_NS - 86_400 * SECOND
     assert limiter.take([KEY], weight=1, now_ns=past_ns).retry_after_ms == 1000
     assert limiter.take([KEY], weight=1, now_ns=past_ns + SECOND).allowed
+
+
+def test_of_the_reserve_half_is_for_who_is_known() -> None:
+    limiter = _limiter(address=Gcra(1, 100), reserve_percent=10)
+
+    def take(**how: bool) -> LimitState:
+        return limiter.take([ADDRESS], weight=1, now_ns=NOW_NS, **how)
+
+    def usable(**how: bool) -> int:
+        count = 0
+        while (state := take(**how)).allowed:
+            count += 1
+        assert state.limit == limiter.take([ADDRESS], weight=0, now_ns=NOW_NS, **how).limit
+        return count
+
+    # To be a stranger is no advantage.
+    assert usable(is_stranger=True) == 90
+    assert usable() == 0
+    assert usable(reduces_risk=True, is_stranger=True) == 5
+    assert usable(reduces_risk=True) == 5

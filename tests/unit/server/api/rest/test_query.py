@@ -90,6 +90,28 @@ def test_what_it_does_not_have_is_named(target: str, field: str, what: str) -> N
     assert what in found.descriptions[0]
 
 
+def test_a_list_ends_where_the_contract_lets_it() -> None:
+    symbols = "&".join(["symbols=BTC-USD"] * 100)
+    check(f"/v1/marketData:stream?{symbols}&withoutBook=true")
+    found = refusal(f"/v1/marketData:stream?{symbols}&symbols=BTC-USD")
+    assert (found.fields, found.descriptions) == (("symbols",), ("must have at most 100 items",))
+
+
+def test_a_query_is_bounded_before_it_is_taken_apart() -> None:
+    check("/v1/orders?symbol=A" + "&" * 127)
+    found = refusal("/v1/orders?symbol=A" + "&" * 128)
+    assert (found.reason, found.text) == (
+        "REQUEST_TOO_LARGE",
+        "the query has more than 128 parameters",
+    )
+    check("/v1/orders?pageToken=" + "A" * (8_192 - len("pageToken=")))
+    found = refusal("/v1/orders?pageToken=" + "A" * 8_192)
+    assert (found.reason, found.text) == (
+        "REQUEST_TOO_LARGE",
+        "the query has more than 8192 bytes",
+    )
+
+
 def test_everything_that_is_wrong_is_told() -> None:
     assert refusal("/v1/orders?x=1&pageSize=y&symbol=A&symbol=B").fields == (
         "x",
