@@ -50,6 +50,7 @@ from tradewire_server.auth.sealing import Sealer
 from tradewire_server.auth.throttle import SignInThrottle
 from tradewire_server.auth.tokens import TokenAuthority
 from tradewire_server.auth.unfilled_orders import UnfilledOrders
+from tradewire_server.certificates import certificate_problem
 from tradewire_server.engine.commands import CancelOrphans
 from tradewire_server.engine.events import AccountUpdated, KeyStored
 from tradewire_server.engine.vocabulary import Reason
@@ -110,6 +111,15 @@ class Tls:
     certificate: Path
     key: Path
     client_ca: Path | None = None
+
+    def check(self) -> None:
+        """Look whether the files are what they are given for.
+
+        Raises ListenError.
+        """
+        problem = certificate_problem(self.certificate, self.key, self.client_ca)
+        if problem:
+            raise ListenError(problem)
 
     def credentials(self) -> grpc.ServerCredentials:
         """Read the files."""
@@ -407,6 +417,8 @@ class Application:
                 f"{address} is not a loopback address: give --tls-certificate and --tls-key, or "
                 "--allow-plaintext if something in front of it speaks TLS"
             )
+        if tls is not None:
+            tls.check()
         try:
             if tls is not None:
                 return server.add_secure_port(address, tls.credentials())
@@ -437,6 +449,7 @@ class Application:
             if settings.authz_address:
                 listener = self._bind_authz(settings.authz_address)
                 self.authz_port = listener.getsockname()[1]
+                tls.check()
                 listeners.append((listener, tls.context()))
         try:
             sockets = self._sockets = Sockets(settings.data_dir, settings.socket_dir)

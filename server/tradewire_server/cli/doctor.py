@@ -72,9 +72,11 @@ class Check(NamedTuple):
     text: str
 
 
-def run(data_dir: Path, *, admin_key: Path | None, as_json: bool) -> None:
+def run(
+    data_dir: Path, *, admin_key: Path | None, as_json: bool, tls_ca: Path | None = None
+) -> None:
     """Print all checks; exit code 1 when one fails."""
-    checks = list(all_checks(data_dir, admin_key=admin_key))
+    checks = list(all_checks(data_dir, admin_key=admin_key, tls_ca=tls_ca))
     if as_json:
         print_json([check._asdict() for check in checks])
     else:
@@ -86,7 +88,9 @@ def run(data_dir: Path, *, admin_key: Path | None, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def all_checks(data_dir: Path, *, admin_key: Path | None = None) -> Iterator[Check]:
+def all_checks(
+    data_dir: Path, *, admin_key: Path | None = None, tls_ca: Path | None = None
+) -> Iterator[Check]:
     """Look at everything."""
     yield check_python(sys.version_info[:2])
     yield check_packages()
@@ -97,7 +101,7 @@ def all_checks(data_dir: Path, *, admin_key: Path | None = None) -> Iterator[Che
         if (data_dir / name).exists():
             yield from _guarded(name, lambda name=name: check_private(data_dir / name))  # type: ignore[misc]
     yield from _guarded("journal", lambda: check_journal(data_dir, now_ns=time.time_ns()))
-    yield from check_venue(data_dir, admin_key)
+    yield from check_venue(data_dir, admin_key, tls_ca)
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Iterator[Check]:
@@ -197,7 +201,9 @@ def check_journal(data_dir: Path, *, now_ns: int) -> Check:
     return Check("journal", "ok", text)
 
 
-def check_venue(data_dir: Path, admin_key: Path | None) -> Iterator[Check]:
+def check_venue(
+    data_dir: Path, admin_key: Path | None, tls_ca: Path | None = None
+) -> Iterator[Check]:
     """Look at the running venue, or at the ports that one would need."""
     running = None
     for check in _guarded(VENUE_FILE, lambda: Check("", "ok", str(RunningVenue.load(data_dir)))):
@@ -214,7 +220,7 @@ def check_venue(data_dir: Path, admin_key: Path | None) -> Iterator[Check]:
         text = f"process {running.pid} of {VENUE_FILE} has ended without a word: start it again"
         yield Check("venue", "warn", text)
         return
-    yield from _guarded("venue", lambda: asyncio.run(_ask_venue(data_dir, running)))
+    yield from _guarded("venue", lambda: asyncio.run(_ask_venue(data_dir, running, tls_ca)))
     options = AdminOptions(data_dir=data_dir, admin_key=admin_key)
     yield from _guarded("admin service", lambda: asyncio.run(_ask_admin(options)))
     if running.rest:
@@ -234,8 +240,8 @@ def check_port(flag: str, port: int) -> Check:
     return Check("port", "ok", f"{port} is free")
 
 
-async def _ask_venue(data_dir: Path, running: RunningVenue) -> Check:
-    async with VenueOptions(data_dir=data_dir).public_client() as client:
+async def _ask_venue(data_dir: Path, running: RunningVenue, tls_ca: Path | None) -> Check:
+    async with VenueOptions(data_dir=data_dir, tls_ca=tls_ca).public_client() as client:
         before_ms = time.time_ns() // 10**6
         answer = await client.session.server_time()
         offset_ms = answer.time_ms - (before_ms + time.time_ns() // 10**6) // 2

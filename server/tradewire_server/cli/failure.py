@@ -29,6 +29,9 @@ def _of_client(error: Exception) -> CommandFailed | None:
     from tradewire_client import Refused, TradewireError, Unavailable
 
     if isinstance(error, Unavailable) and not isinstance(error, Refused):
+        distrust = _of_certificate(str(error))
+        if distrust:
+            return CommandFailed(distrust)
         return CommandFailed(
             f"no venue answers ({_cause(error)}): start one with `tradewire up`, or name one with "
             "--data-dir or --grpc HOST:PORT"
@@ -36,6 +39,25 @@ def _of_client(error: Exception) -> CommandFailed | None:
     if isinstance(error, TradewireError):
         return CommandFailed(str(error))
     return None
+
+
+def _of_certificate(text: str) -> str:
+    """Return what to say when the venue answers and its certificate is not accepted, else nothing.
+
+    gRPC has no code for it, only its text.
+    """
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        why = text.partition("CERTIFICATE_VERIFY_FAILED: ")[2].removesuffix(": OK").rstrip(". ")
+        return (
+            f"the venue's certificate is not trusted ({why or 'unknown authority'}): name the "
+            "certificate of its authority with --tls-ca FILE"
+        )
+    if "Hostname Verification Check failed" in text:
+        return (
+            "the venue's certificate is for another host: name the venue as its certificate does, "
+            "with --grpc HOST:PORT"
+        )
+    return ""
 
 
 def _cause(error: Exception) -> str:

@@ -334,6 +334,7 @@ def replay(
 def doctor(
     data_dir: DataDir = DATA_DIR,
     admin_key: AdminKey = None,
+    tls_ca: TlsCa = None,
     json: Json = False,
 ) -> None:
     """Look whether everything is as it must be, and say what to do about what is not.
@@ -342,7 +343,7 @@ def doctor(
     """
     from tradewire_server.cli.doctor import run
 
-    run(data_dir, admin_key=admin_key, as_json=json)
+    run(data_dir, admin_key=admin_key, tls_ca=tls_ca, as_json=json)
 
 
 @app.command()

@@ -23,6 +23,24 @@ def test_a_venue_that_does_not_answer_is_told_with_the_way_to_one() -> None:
     assert _told(TimedOut("no answer"))[0].startswith("no venue answers (no answer)")
 
 
+def test_a_certificate_that_is_not_trusted_is_no_venue_that_does_not_answer() -> None:
+    start = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: "
+    unknown = Unavailable(
+        f"{start}Tls handshake failed (TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL: error:1000007d:SSL "
+        "routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED: unable to get local issuer "
+        "certificate: OK"
+    )
+    assert _told(unknown)[0] == (
+        "the venue's certificate is not trusted (unable to get local issuer certificate): name the "
+        "certificate of its authority with --tls-ca FILE"
+    )
+    other = Unavailable(
+        f"{start}Custom verification check failed with error: UNAUTHENTICATED: Hostname "
+        "Verification Check failed."
+    )
+    assert _told(other)[0].startswith("the venue's certificate is for another host")
+
+
 def test_the_venues_own_words_stay() -> None:
     error = Rejected("the order was rejected", reason_name="PRICE_OUT_OF_BAND")
     assert _told(error) == ("PRICE_OUT_OF_BAND: the order was rejected", 1)
