@@ -221,6 +221,35 @@ async def test_orders_of_quickfix_that_never_arrived_are_asked_for(
 
 
 @needs_quickfix
+async def test_quickfix_asks_for_orders_balances_and_positions(
+    gateway: Gateway, initiator: Path, tmp_path: Path, alice: Trader, bob: Trader
+) -> None:
+    await bob.place(limit("b-1", SELL, "1", "100"))
+    for name in ("a-1", "a-2", "a-3"):
+        await alice.place(limit(name, BUY, "1", "100"))
+    command = initiator_command(initiator, tmp_path, alice.credential, gateway.port, "QUICKFIX")
+    async with foreign_client(*command) as client:
+        client.tell("start")
+        await client.logged_on()
+        client.send("AF", {584: "m-1", 585: "7"})
+        listed = [await client.next(t584="m-1") for _ in range(2)]
+        client.send("BE", {923: "u-1", 553: "alice", 924: "4"})
+        balances = await client.next_line("BF", t923="u-1")
+        client.send("AN", {710: "p-1", 724: "0"})
+        position = await client.next("AP", t710="p-1")
+        await client.log_out()
+    assert_undisputed(client)
+    assert [(each[11], each[911]) for each in listed] == [("a-2", "2"), ("a-3", "2")]
+    assert [each[912] for each in listed] == ["N", "Y"]
+    amounts = {each[15]: (each[20041], each[20042], each[20043]) for each in balances.group(15)}
+    assert amounts == {
+        asset: (balance.total, balance.available, balance.held)
+        for asset, balance in (await alice.balances()).items()
+    }
+    assert (position[55], position[704]) == ("BTC-USD", "1")
+
+
+@needs_quickfix
 async def test_quickfix_gets_copies_of_all_reports(
     gateway: Gateway, initiator: Path, tmp_path: Path, alice: Trader, bob: Trader
 ) -> None:
