@@ -47,3 +47,9 @@ def _chain_problem(path: Path, chain: bytes) -> str:
     except ValueError:
         return f"{path} has no certificate in PEM"
     return ""
+
+
+def is_self_signed(certificate: Path) -> bool:
+    """Say whether a certificate is its own authority, so that clients can be given itself."""
+    first = x509.load_pem_x509_certificates(certificate.read_bytes())[0]
+    return first.issuer == first.subject

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from random import Random
 
 from rich.console import Group, RenderableType
@@ -27,6 +28,7 @@ from tradewire_gateway.web import WebOptions, serve_web
 
 from tradewire_server.api.published_limits import published_limits
 from tradewire_server.auth.encoding import decode_base64url
+from tradewire_server.certificates import is_self_signed
 from tradewire_server.cli.bots.market import Maker, MarketPlan, Taker, keep_running
 from tradewire_server.cli.commands import command_line
 from tradewire_server.cli.failure import CommandFailed
@@ -62,6 +64,8 @@ MARKETS = (
         quantity=Decimal("0.8"),
     ),
 )
+# Stands for a file that the venue does not know, as on the pages.
+AUTHORITY_FILE = "authority.pem"
 DEMO_SEED = 4
 
 
@@ -243,13 +247,18 @@ def _welcome(hosted: Hosted, notes: list[str], *, with_bots: bool) -> Renderable
     for note in notes:
         facts.add_row("note", note)
     line = command_line(data_dir)
+    authority = _authority(hosted.options.tls_certificate)
+    trust = f" --tls-ca {authority}" if authority else ""
     commands = [
-        line(f"book {BTC_USD.symbol}"),
-        line(f"orders place {BTC_USD.symbol} buy 0.01 --price 60000"),
-        line("executions --follow"),
+        line(f"book {BTC_USD.symbol}{trust}"),
+        line(f"orders place {BTC_USD.symbol} buy 0.01 --price 60000{trust}"),
+        line(f"executions --follow{trust}"),
     ]
     if running.rest:
-        commands.append(_curl(running.rest, line("token")))
+        cacert = f"--cacert {authority} " if authority else ""
+        commands.append(_curl(f"{cacert}{running.rest}", line(f"token{trust}")))
+    if authority == AUTHORITY_FILE:
+        facts.add_row("note", f"{AUTHORITY_FILE} below is the certificate of your authority")
     # Outside the frame and never folded, so that a line can be taken as it is.
     paste = (Text(command, no_wrap=True, overflow="ignore", style="bold") for command in commands)
     title = f"Tradewire {running.version} ({running.environment})"
@@ -261,6 +270,15 @@ def _welcome(hosted: Hosted, notes: list[str], *, with_bots: bool) -> Renderable
         "",
         "Ctrl-C ends the venue.",
     )
+
+
+def _authority(certificate: Path | None) -> str:
+    """Return the file that clients are given to trust the venue, as a shell takes it; empty without
+    TLS.
+    """
+    if certificate is None:
+        return ""
+    return shlex.quote(str(certificate)) if is_self_signed(certificate) else AUTHORITY_FILE
 
 
 def _curl(rest: str, token: str) -> str:

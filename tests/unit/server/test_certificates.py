@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from tradewire_server.app import ListenError, Tls
-from tradewire_server.certificates import certificate_problem
+from tradewire_server.certificates import certificate_problem, is_self_signed
 
 from tests.support.certificates import Authority
 
@@ -14,6 +14,8 @@ def test_files_that_belong_together_have_no_problem(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     pair = authority.certify("venue")
     assert certificate_problem(pair.certificate, pair.key, authority.certificate) == ""
+    assert is_self_signed(authority.certificate)
+    assert not is_self_signed(pair.certificate)
 
 
 def test_swapped_files_are_told(tmp_path: Path) -> None:
