@@ -1,4 +1,4 @@
-"""A venue with TLS, as the command line shows it: whom to trust, and what is said if one does not."""
+"""A venue with TLS, as the command line shows it: whom to trust, and what is said without that."""
 
 from pathlib import Path
 
