@@ -34,6 +34,7 @@ from tradewire_gateway.fix.session import (
     LoggedOn,
     LogonRequested,
     Note,
+    NotEstablished,
     PeerRejected,
     Reset,
     Send,
@@ -47,6 +48,7 @@ from tradewire_gateway.fix.validation import Validator
 
 logger = logging.getLogger("tradewire.fix")
 
+BUSINESS_REJECT: Final = "j"
 READ_BYTES: Final = 32 * 1024
 WRITE_BUFFER_BYTES: Final = 1024 * 1024
 NS_PER_S: Final = 10**9
@@ -396,7 +398,16 @@ class Connection:
         match action:
             case Deliver(message, number):
                 self._dealt_with.expect(number)
-                admitted.application.deliver(message, number)
+                if message.type == BUSINESS_REJECT:
+                    # Two sides that reject each other's rejects would never stop.
+                    text = message.body.text(58)
+                    logger.warning("%s: rejects what it was sent: %s", self.name, text)
+                    self._dealt_with.done(number)
+                    return
+                # A client that has logged out behind a message which cannot be answered any more
+                # is asked for it at its next logon.
+                with contextlib.suppress(NotEstablished):
+                    admitted.application.deliver(message, number)
             case Consumed(next_inbound):
                 self._dealt_with.consumed(next_inbound)
             case Fetch():

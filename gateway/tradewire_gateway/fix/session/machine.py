@@ -286,7 +286,12 @@ class Session:
             reason: BusinessRejectReason(380).
             text: Text(58).
             now_ns: the time.
+
+        Raises:
+            NotEstablished: the session is over.
         """
+        if self._state is State.CLOSED:
+            raise NotEstablished(f"the session is {self._state.value}")
         fields = {45: message.header.text(34) or "0", 58: text, 372: message.type, 380: str(reason)}
         route = reverse_route(message.header)
         self._outbound.send("j", encode_fields(Fields(fields)), now_ns, header=route, keep=True)
@@ -595,7 +600,7 @@ class Session:
             self._take_held(now_ns)
 
     def _on_logon_again(self, message: Message, number: int, now_ns: int) -> None:
-        text = "Logon(A) within a session needs ResetSeqNumFlag(141)=Y"
+        text = "Logon(A) is for the first message: log out and log on again"
         self._reject(message, Rejection(SessionRejectReason.OTHER), now_ns, text)
         self._consume(number + 1, now_ns)
 
