@@ -86,8 +86,9 @@ async def statistic(rest: RestVenue, path: str, name: str) -> int:
     """Return a number of Envoy's administration interface."""
     admin = Administration(rest.envoy.settings.admin_socket)
     answer = (await admin._ask("GET", path)).body.decode()
-    (line,) = (line for line in answer.splitlines() if f'{name}"' in line or f"{name}:" in line)
-    return int("".join(filter(str.isdigit, line.rpartition(":")[2])))
+    lines = (line for line in answer.splitlines() if f'{name}"' in line or f"{name}:" in line)
+    # What has never happened is not there.
+    return sum(int("".join(filter(str.isdigit, line.rpartition(":")[2]))) for line in lines)
 
 
 async def held_bytes(rest: RestVenue) -> int:
@@ -107,12 +108,14 @@ def http2(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
     return head + struct.pack(">I", stream) + payload
 
 
-def unread_requests(count: int, path: str, *, begun: bool = False, **headers: str) -> bytes:
+def unread_requests(
+    count: int, path: str, *, method: str = "", begun: bool = False, **headers: str
+) -> bytes:
     """Return requests over HTTP/2 whose answers the client has no window for.
 
     Those that have only `begun` have a body to come.
     """
-    method = "POST" if begun else "GET"
+    method = method or ("POST" if begun else "GET")
     fields = {":method": method, ":scheme": "http", ":path": path, ":authority": "a", **headers}
     block = b"".join(
         b"\x00" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
@@ -224,3 +227,38 @@ async def all_gone(rest: RestVenue) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while await admin.requests_under_way():  # noqa: ASYNC110 - it is another process
             await asyncio.sleep(0.02)
+
+
+BODY_BYTES, BODIES, SENDERS = 60_000, 16, 150
+SCARCE_BYTES = 100 << 20
+
+
+@pytest.mark.slow
+async def test_when_memory_is_scarce_those_end_who_hold_most() -> None:
+    """And the others are not refused."""
+    async with (
+        data_directory() as path,
+        running_rest_venue(path, pages=True, heap_bytes_max=SCARCE_BYTES) as rest,
+        client_at(rest, GOOD) as good,
+    ):
+        await others_are_answered(rest, good)
+        name = "envoy.overload_actions.reset_high_memory_stream.count"
+        frames = [
+            http2(0, 0, 1 + 2 * stream, bytes(part))
+            for stream in range(BODIES)
+            for part in (16_384, 16_384, 16_384, BODY_BYTES - 3 * 16_384)
+        ]
+        # The bodies of GETs have no limit of their own.
+        begun = unread_requests(BODIES, "/v1/time", begun=True, method="GET")
+        bodies = begun + b"".join(frames)
+        ended = 0
+        with connected(rest, SENDERS) as connections:
+            for connection in connections:
+                await asyncio.to_thread(connection.sendall, bodies)
+                await others_are_answered(rest, good)
+                ended = await statistic(rest, f"/stats?filter={name}", name)
+                if ended:
+                    break
+            assert ended
+            await others_are_answered(rest, good)
+        await all_gone(rest)
