@@ -47,7 +47,7 @@ async def test_a_batch_with_an_order_too_many_says_how_long_to_wait(
     limited: LimitedFloor, kind: str
 ) -> None:
     async with limited(POLICY, kind) as floor:
-        waits = []
+        waits, answer = [], order_service_pb2.PlaceOrdersResponse()
         for count in (LIMIT, 1):
             orders = [limit(f"{count}-{number}") for number in range(count)]
             call = floor.stubs.orders.PlaceOrders(
@@ -55,8 +55,8 @@ async def test_a_batch_with_an_order_too_many_says_how_long_to_wait(
                 metadata=floor.alice.credential.metadata,
             )
             waits.append([v for k, v in await call.initial_metadata() if k == "retry-after"])
-            results = (await call).results
-        refused = failure_of(results[0].error)
+            answer = await call
+        refused = failure_of(answer.results[0].error)
         check_refusal(refused)
         assert waits == [[], [str(-(-int(refused.metadata["retry_after_ms"]) // 1000))]]
 
