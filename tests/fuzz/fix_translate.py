@@ -103,6 +103,7 @@ def run(data: bytes) -> None:
             quantity="1",
             filled_quantity="0.4",
             leaves_quantity="0.6",
+            average_price="100",
         )
         order.status = fuzzed.number(len(order_pb2.OrderStatus.keys()) - 1)  # type: ignore[assignment]
     _check_refusal(message, _status(fuzzed), order)

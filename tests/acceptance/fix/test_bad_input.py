@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tradewire_gateway.fix import translate, validation
@@ -31,6 +32,10 @@ AGAIN = "is for the first message: log out and log on again"
 GROUP = "Repeating group fields out of order"
 POSITIONS = "710=p|724=0|1=alice|581=1|715=20261122|60=<now>"
 CLOSED = "closed"
+NOT_AUTHENTICATED = (
+    "Not authenticated: check Username(553), RawData(96), SenderCompID(49), TargetCompID(56) and "
+    "the clock"
+)
 
 
 def rejected(reason: int, text: str, msg_type: str, tag: int | None = None) -> str:
@@ -339,3 +344,48 @@ async def test_a_bad_order_with_a_logout_behind_it_is_answered_at_the_next_logon
     async with gateway.logged_on(alice) as client:
         refused = await client.next("9", t11="c")
         assert refused.body[102] == "99"
+
+
+# A Logon(A) that is right in form: nobody is told which part of a credential is wrong.
+CREDENTIALS: list[tuple[str, dict[str, Any], str]] = [
+    ("another key", {"change": lambda body: body.update({553: "tw_NOTHING"})}, NOT_AUTHENTICATED),
+    ("no key", {"change": lambda body: body.pop(553)}, NOT_AUTHENTICATED),
+    ("no signature", {"change": lambda body: [body.pop(95), body.pop(96)]}, NOT_AUTHENTICATED),
+    (
+        "another signature",
+        {"change": lambda body: body.update({95: "4", 96: "abcd"})},
+        NOT_AUTHENTICATED,
+    ),
+    ("a signature of six seconds ago", {"age_s": 6}, NOT_AUTHENTICATED),
+    ("only the own orders", {"t20011": "Y"}, "OwnOrdersOnly(20011)=Y is not served"),
+    (
+        "reports of what is to come",
+        {"t20012": "5"},
+        "SEQUENCE_OUT_OF_RANGE: after_sequence must be between 0 and 0",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CREDENTIALS, ids=lambda case: case[0])
+async def test_credentials(
+    gateway: Gateway, alice: Peer, case: tuple[str, dict[str, Any], str]
+) -> None:
+    _, options, text = case
+    client = await gateway.connect(alice)
+    client.log_on(**options)
+    assert await client.closed() == text
+
+
+async def test_an_application_that_is_none(gateway: Gateway, alice: Peer) -> None:
+    alice.target = "TW-NOTHING"
+    client = await gateway.connect(alice)
+    client.log_on()
+    assert await client.closed() == NOT_AUTHENTICATED
+
+
+async def test_a_session_that_is_logged_on(gateway: Gateway, alice: Peer) -> None:
+    async with gateway.logged_on(alice):
+        again = await gateway.connect(Peer(alice.credential, sender=alice.sender))
+        again.log_on()
+        told = "ALICE is logged on to TW-ORDERS already, from one connection at once"
+        assert await again.closed() == told
