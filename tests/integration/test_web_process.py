@@ -36,7 +36,7 @@ async def test_it_shows_documents_and_health_of_the_venue_and_ends_when_told(
             await venue.app.set_health(serving=False)
             # What it knows of the venue's health is a second old at most.
             async with asyncio.timeout(PATIENCE_S):
-                while (await http.get("/healthz")).status_code != 503:
+                while (await http.get("/healthz")).status_code != 503:  # noqa: ASYNC110 - polled
                     await asyncio.sleep(0.05)
         process.send_signal(signal.SIGTERM)
         _, complaints = await process.communicate()
