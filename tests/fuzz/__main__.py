@@ -8,6 +8,7 @@ such a file, given after the target, runs it once more.
 from __future__ import annotations
 
 import argparse
+import random
 import subprocess
 import sys
 from importlib import import_module
@@ -18,6 +19,7 @@ import atheris
 TARGETS = ("fix_codec", "fix_session", "fix_translate")
 # Memory of the whole process: the interpreter, the contract and the corpus take about 60 MB.
 MEMORY_MB = 256
+_FIRST_INPUTS = 64
 
 
 def _fuzz(target: str, options: argparse.Namespace) -> None:
@@ -32,10 +34,23 @@ def _fuzz(target: str, options: argparse.Namespace) -> None:
         f"-rss_limit_mb={MEMORY_MB}",
         f"-artifact_prefix={options.findings}/{target}-",
         "-timeout=10",
+        # Long inputs from the beginning: short ones are short conversations.
+        "-len_control=0",
         "-print_final_stats=1",
     ]
-    atheris.Setup([target, *flags, *map(str, options.inputs)], module.run)
+    inputs = options.inputs or [_corpus(target, options)]
+    atheris.Setup([target, *flags, *map(str, inputs)], module.run)
     atheris.Fuzz()
+
+
+def _corpus(target: str, options: argparse.Namespace) -> Path:
+    """Return the folder of inputs worth keeping, which begins with some by chance."""
+    corpus: Path = options.findings / f"{target}-corpus"
+    corpus.mkdir(exist_ok=True)
+    chance = random.Random(options.seed)
+    for number in range(_FIRST_INPUTS):
+        (corpus / f"first-{number}").write_bytes(chance.randbytes(chance.randint(16, 1024)))
+    return corpus
 
 
 def main() -> int:
