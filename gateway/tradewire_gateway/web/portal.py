@@ -60,6 +60,7 @@ OWN_BOUNDS = frozenset(
         "handle_life_s",
         "handles_max",
         "handles_per_address_max",
+        "handles_reserve_percent",
         "leeway_s",
         "cached_max",
         "ended_max",
