@@ -168,6 +168,7 @@ def test_executions_in_json_and_as_lines(shell: Shell, account: str) -> None:
         "reason": None,
         "counter_order_id": "",
         "command_client_order_id": "",
+        "replaced_client_order_id": "",
         "priority_kept": None,
     }
     assert [item["sequence"] for item in shell.json("executions", "--after", "1", *key)] == [2]
