@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hmac
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from tradewire_server.engine.commands import CreateKey
 
 from tests.integration.conftest import Complaints, Floor
 from tests.support.failures import failure
+from tests.support.rest import new_hmac_key
 from tests.support.venue import RunningVenue, Stubs, running_venue
 
 # Published by Binance in the FIX API's documentation, "How to sign Logon".
@@ -100,6 +102,19 @@ async def test_a_token_from_a_logon_opens_what_the_key_permits(floor: Floor) -> 
     assert answer.account == "alice"
     floor.alice.credential.token = answer.token
     assert (await floor.alice.orders()).as_of_sequence == 0
+
+
+async def test_a_logon_may_be_signed_with_an_hmac_secret(floor: Floor) -> None:
+    message = logon(floor)
+    message.api_key, secret = await new_hmac_key(floor.venue, "alice", frozenset({"read"}))
+    text = "\x01".join(("A", "ALICE", "TW-ORDERS", "1", message.sending_time)).encode()
+    for key, reason in ((secret + "x", "SIGNATURE_INVALID"), (secret, "")):
+        message.raw_data = base64.b64encode(hmac.digest(key.encode(), text, "sha256")).decode()
+        call = floor.stubs.sessions.CreateSession(request(message), timeout=5)
+        if reason:
+            assert (await failure(call)).reason == reason
+        else:
+            assert (await call).account == "alice"
 
 
 @pytest.mark.parametrize(

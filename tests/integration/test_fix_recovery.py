@@ -25,7 +25,7 @@ from tests.support.trading import Trader, limit
 from tests.support.venue import RunningVenue, Stubs, running_venue
 from tests.support.waiting import eventually
 
-SEEDS = 200
+SHORT, LONG = range(100), range(100, 600)
 
 
 @pytest.fixture
@@ -365,8 +365,15 @@ def cut_after(write: Callable[[bytes], object], cut: Callable[[], object], left:
 
 
 @pytest.mark.parametrize("kind", ["in_process", "network"])
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        pytest.param(SHORT, id="short"),
+        pytest.param(LONG, id="long", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+    ],
+)
 async def test_whatever_is_cut_everything_is_reported_once(
-    kind: str, data_dir: Path, tmp_path: Path, complaints: Complaints
+    kind: str, seeds: range, data_dir: Path, tmp_path: Path, complaints: Complaints
 ) -> None:
     """A session places, cancels and is cut at any byte in both directions, again and again."""
     limits = LimitPolicy(address=Gcra(100_000, 100_000))
@@ -374,7 +381,7 @@ async def test_whatever_is_cut_everything_is_reported_once(
     async with running_venue(data_dir, settings=settings) as venue:
         await venue.provision(["alice"], exempt=True)
         async with running_gateway(venue, tmp_path, kind=kind) as gateway:
-            for seed in range(SEEDS // 2):
+            for seed in seeds:
                 random = Random(f"{kind}-{seed}")
                 peer = Peer(venue.credentials["alice"], sender=f"S{seed % 40}")
                 await one_life(gateway, venue, peer, random, seed)
