@@ -40,6 +40,8 @@ async def trade(
     async with asyncio.timeout(20):
         while (client := await attempt(port, peer, tls)).logon is None:
             assert "Not authenticated" in client.last_words
+            # Whoever tries again at once, again and again, is told to wait longer.
+            await asyncio.sleep(0.1)
     client.place(client_order_id, t38="0.01", t44="30000")
     assert (await client.next("8", t11=client_order_id)).body[150] == "0"
     return client
