@@ -10,16 +10,14 @@ gateway uses it at a time, and whoever takes over needs it.
 
 import argparse
 import asyncio
-import signal
 import ssl
 import sys
 from pathlib import Path
 
-import grpc
-
-from tradewire_gateway.channel import PlaintextRefused, open_channel
+from tradewire_gateway.channel import PlaintextRefused
 from tradewire_gateway.fix.acceptor import Acceptor
 from tradewire_gateway.fix.sqlite_store import SqliteStores, StoreError
+from tradewire_gateway.process import add_upstream, open_upstream, told_to_end
 
 DEFAULT_PORT = 9876
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -30,8 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tradewire_gateway.fix", description="Serve FIX 4.4 for a venue."
     )
-    parser.add_argument("--upstream", required=True, help="HOST:PORT or unix:PATH of the server")
-    parser.add_argument("--upstream-ca", type=Path, help="PEM file that its certificate is of")
+    add_upstream(parser)
     parser.add_argument("--store", type=Path, required=True, help="file of the sessions' memory")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes any free one")
@@ -51,18 +48,14 @@ def main() -> int:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    credentials = tls = None
-    if arguments.upstream_ca is not None:
-        credentials = grpc.ssl_channel_credentials(arguments.upstream_ca.read_bytes())
+    tls = None
     if arguments.tls_certificate is not None:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.minimum_version = ssl.TLSVersion.TLSv1_2
         tls.load_cert_chain(arguments.tls_certificate, arguments.tls_key)
-    told = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    told = told_to_end()
     with SqliteStores(arguments.store) as stores:
-        async with open_channel(arguments.upstream, credentials=credentials) as channel:
+        async with open_upstream(arguments) as channel:
             acceptor = Acceptor(channel, stores)
             port = await acceptor.start(arguments.host, arguments.port, tls=tls)
             print(f"FIX for {arguments.upstream}: {arguments.host}:{port}", flush=True)

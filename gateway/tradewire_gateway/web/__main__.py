@@ -5,15 +5,13 @@ For example: `python -m tradewire_gateway.web --upstream HOST:50051 --rest-url h
 
 import argparse
 import asyncio
-import signal
 import sys
-from pathlib import Path
 
-import grpc
 import grpc.aio
 from tradewire.v1 import session_service_pb2, session_service_pb2_grpc
 
-from tradewire_gateway.channel import PlaintextRefused, open_channel
+from tradewire_gateway.channel import PlaintextRefused
+from tradewire_gateway.process import add_upstream, open_upstream, told_to_end
 from tradewire_gateway.web.options import DEFAULT_PORT, WebOptions
 from tradewire_gateway.web.serving import serve_web
 
@@ -26,8 +24,7 @@ def main() -> int:
         prog="python -m tradewire_gateway.web",
         description="Serve documentation and health of a venue over HTTP.",
     )
-    parser.add_argument("--upstream", required=True, help="the venue's gRPC listener, HOST:PORT")
-    parser.add_argument("--upstream-ca", type=Path, help="PEM file that its certificate is of")
+    add_upstream(parser)
     parser.add_argument(
         "--rest-url", required=True, help="where clients find REST, e.g. https://api.example"
     )
@@ -45,13 +42,8 @@ def main() -> int:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    credentials = None
-    if arguments.upstream_ca is not None:
-        credentials = grpc.ssl_channel_credentials(arguments.upstream_ca.read_bytes())
-    told = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    async with open_channel(arguments.upstream, credentials=credentials) as channel:
+    told = told_to_end()
+    async with open_upstream(arguments) as channel:
         sessions = session_service_pb2_grpc.SessionServiceStub(channel)
         server = await sessions.GetServerTime(
             session_service_pb2.GetServerTimeRequest(), timeout=ANSWER_S
