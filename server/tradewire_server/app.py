@@ -132,7 +132,8 @@ class Tls:
 
     def context(self) -> ssl.SSLContext:
         """Read the files for a listener that is not gRPC's."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self.certificate, self.key)
         if self.client_ca is not None:
             context.verify_mode = ssl.CERT_REQUIRED

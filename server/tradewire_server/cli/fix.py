@@ -1,7 +1,6 @@
 """The FIX gateway in the venue's process: what `tradewire up` runs."""
 
 import errno
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,7 +30,7 @@ async def fix_gateway(
     with stores:
         acceptor = Acceptor(channel, stores)
         try:
-            taken = await acceptor.start(host, port, tls=None if tls is None else _context(tls))
+            taken = await acceptor.start(host, port, tls=None if tls is None else tls.context())
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
@@ -43,14 +42,3 @@ async def fix_gateway(
             yield taken
         finally:
             await acceptor.stop("The venue ends")
-
-
-def _context(tls: Tls) -> ssl.SSLContext:
-    """Return what the files of the venue's listeners say, for TLS 1.2 and later."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(tls.certificate, tls.key)
-    if tls.client_ca is not None:
-        context.load_verify_locations(tls.client_ca)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
