@@ -391,6 +391,14 @@ class SessionServiceStub:
             response_deserializer=v1.CreateSessionResponse.FromString,
         )
         """CreateSession verifies a proof and returns a token of at most 15 minutes for `authorization: Bearer`. Create the next one before it expires; streams outlive the token that opened them and end on revocation of the key."""
+        self.create_ticket: grpc.aio.UnaryUnaryMultiCallable[
+            v1.CreateTicketRequest, v1.CreateTicketResponse
+        ] = channel.unary_unary(
+            "/tradewire.v1.SessionService/CreateTicket",
+            request_serializer=v1.CreateTicketRequest.SerializeToString,
+            response_deserializer=v1.CreateTicketResponse.FromString,
+        )
+        """CreateTicket returns a ticket that begins one session within 30 seconds, with some or all of the caller's scopes: a server that has the key gives it to a page or a program that is not to have it."""
         self.end_session: grpc.aio.UnaryUnaryMultiCallable[
             v1.EndSessionRequest, v1.EndSessionResponse
         ] = channel.unary_unary(

@@ -416,11 +416,44 @@ class ReasonRule(_message.Message):
 
 Global___ReasonRule: _TypeAlias = ReasonRule  # noqa: Y015
 
+@_typing.final
+class JsonRpcMessageRule(_message.Message):
+    """JsonRpcMessageRule gives a message a name of its own in JSON-RPC over WebSocket, where no RPC stands behind it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: _builtins.int
+    REPLY_FIELD_NUMBER: _builtins.int
+    NOTIFICATION_FIELD_NUMBER: _builtins.int
+    request: _builtins.str
+    """Method that takes the message as its parameters."""
+    reply: _builtins.str
+    """Message that answers the method."""
+    notification: _builtins.str
+    """Method of the notification that the server sends with the message as its parameters."""
+    def __init__(
+        self,
+        *,
+        request: _builtins.str = ...,
+        reply: _builtins.str = ...,
+        notification: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notification", b"notification", "reply", b"reply", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JsonRpcMessageRule: _TypeAlias = JsonRpcMessageRule  # noqa: Y015
+
+JSON_RPC_MESSAGE_FIELD_NUMBER: _builtins.int
 METHOD_FIELD_NUMBER: _builtins.int
 FIX_FIELD_NUMBER: _builtins.int
 EXAMPLE_FIELD_NUMBER: _builtins.int
 FIX_VALUE_FIELD_NUMBER: _builtins.int
 REASON_FIELD_NUMBER: _builtins.int
+json_rpc_message: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, Global___JsonRpcMessageRule]
+"""Name of a message in JSON-RPC."""
 method: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___MethodRule]
 """What the contract says about a method; required on every method."""
 fix: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___FixRule]

@@ -77,6 +77,16 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The connection to the venue broke before its answer came; whether the request had an effect is not known here."""
     REASON_STREAM_LIMIT: _Reason.ValueType  # 24
     """The account has as many open streams as it may have."""
+    REASON_TICKET_INVALID: _Reason.ValueType  # 25
+    """The ticket is unknown, used or too old; which of them is not said."""
+    REASON_ORIGIN_NOT_ALLOWED: _Reason.ValueType  # 26
+    """A page of this origin may not open a WebSocket connection."""
+    REASON_CONNECTION_LIMIT: _Reason.ValueType  # 27
+    """There are as many connections, of the address or in all, as there may be."""
+    REASON_SUBSCRIPTION_NOT_FOUND: _Reason.ValueType  # 28
+    """The connection has no such subscription, or it takes no messages."""
+    REASON_CONNECTION_IN_USE: _Reason.ValueType  # 29
+    """The connection has placed orders, or an upstream stream is open: its settings hold until it ends."""
     REASON_ACCOUNT_NOT_FOUND: _Reason.ValueType  # 30
     """The account does not exist for this credential."""
     REASON_INSTRUMENT_NOT_FOUND: _Reason.ValueType  # 31
@@ -175,6 +185,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The server is shutting down."""
     REASON_CREDENTIAL_ENDED: _Reason.ValueType  # 103
     """The key was revoked or the session ended."""
+    REASON_CONNECTION_IDLE: _Reason.ValueType  # 104
+    """The client answered no ping, or sent nothing for too long on a connection without a subscription."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Reason is a machine-readable cause, the same on every protocol."""
@@ -231,6 +243,16 @@ REASON_ANSWER_LOST: Reason.ValueType  # 23
 """The connection to the venue broke before its answer came; whether the request had an effect is not known here."""
 REASON_STREAM_LIMIT: Reason.ValueType  # 24
 """The account has as many open streams as it may have."""
+REASON_TICKET_INVALID: Reason.ValueType  # 25
+"""The ticket is unknown, used or too old; which of them is not said."""
+REASON_ORIGIN_NOT_ALLOWED: Reason.ValueType  # 26
+"""A page of this origin may not open a WebSocket connection."""
+REASON_CONNECTION_LIMIT: Reason.ValueType  # 27
+"""There are as many connections, of the address or in all, as there may be."""
+REASON_SUBSCRIPTION_NOT_FOUND: Reason.ValueType  # 28
+"""The connection has no such subscription, or it takes no messages."""
+REASON_CONNECTION_IN_USE: Reason.ValueType  # 29
+"""The connection has placed orders, or an upstream stream is open: its settings hold until it ends."""
 REASON_ACCOUNT_NOT_FOUND: Reason.ValueType  # 30
 """The account does not exist for this credential."""
 REASON_INSTRUMENT_NOT_FOUND: Reason.ValueType  # 31
@@ -329,4 +351,6 @@ REASON_SERVER_DRAINING: Reason.ValueType  # 102
 """The server is shutting down."""
 REASON_CREDENTIAL_ENDED: Reason.ValueType  # 103
 """The key was revoked or the session ended."""
+REASON_CONNECTION_IDLE: Reason.ValueType  # 104
+"""The client answered no ping, or sent nothing for too long on a connection without a subscription."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -40,6 +40,11 @@ class SessionServiceStub:
                 request_serializer=tradewire_dot_v1_dot_session__service__pb2.CreateSessionRequest.SerializeToString,
                 response_deserializer=tradewire_dot_v1_dot_session__service__pb2.CreateSessionResponse.FromString,
                 _registered_method=True)
+        self.CreateTicket = channel.unary_unary(
+                '/tradewire.v1.SessionService/CreateTicket',
+                request_serializer=tradewire_dot_v1_dot_session__service__pb2.CreateTicketRequest.SerializeToString,
+                response_deserializer=tradewire_dot_v1_dot_session__service__pb2.CreateTicketResponse.FromString,
+                _registered_method=True)
         self.EndSession = channel.unary_unary(
                 '/tradewire.v1.SessionService/EndSession',
                 request_serializer=tradewire_dot_v1_dot_session__service__pb2.EndSessionRequest.SerializeToString,
@@ -69,6 +74,14 @@ class SessionServiceServicer:
     def CreateSession(self, request, context):
         """CreateSession verifies a proof and returns a token of at most 15 minutes for `authorization: Bearer`. Create the
         next one before it expires; streams outlive the token that opened them and end on revocation of the key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateTicket(self, request, context):
+        """CreateTicket returns a ticket that begins one session within 30 seconds, with some or all of the caller's scopes: a
+        server that has the key gives it to a page or a program that is not to have it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,6 +123,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.CreateSession,
                     request_deserializer=tradewire_dot_v1_dot_session__service__pb2.CreateSessionRequest.FromString,
                     response_serializer=tradewire_dot_v1_dot_session__service__pb2.CreateSessionResponse.SerializeToString,
+            ),
+            'CreateTicket': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateTicket,
+                    request_deserializer=tradewire_dot_v1_dot_session__service__pb2.CreateTicketRequest.FromString,
+                    response_serializer=tradewire_dot_v1_dot_session__service__pb2.CreateTicketResponse.SerializeToString,
             ),
             'EndSession': grpc.unary_unary_rpc_method_handler(
                     servicer.EndSession,
@@ -160,6 +178,33 @@ class SessionService:
             '/tradewire.v1.SessionService/CreateSession',
             tradewire_dot_v1_dot_session__service__pb2.CreateSessionRequest.SerializeToString,
             tradewire_dot_v1_dot_session__service__pb2.CreateSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateTicket(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewire.v1.SessionService/CreateTicket',
+            tradewire_dot_v1_dot_session__service__pb2.CreateTicketRequest.SerializeToString,
+            tradewire_dot_v1_dot_session__service__pb2.CreateTicketResponse.FromString,
             options,
             channel_credentials,
             insecure,

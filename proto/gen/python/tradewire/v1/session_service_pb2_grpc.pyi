@@ -20,6 +20,10 @@ class SessionServiceStub:
     """CreateSession verifies a proof and returns a token of at most 15 minutes for `authorization: Bearer`. Create the
     next one before it expires; streams outlive the token that opened them and end on revocation of the key.
     """
+    CreateTicket: _aio.UnaryUnaryMultiCallable[_session_service_pb2.CreateTicketRequest, _session_service_pb2.CreateTicketResponse]
+    """CreateTicket returns a ticket that begins one session within 30 seconds, with some or all of the caller's scopes: a
+    server that has the key gives it to a page or a program that is not to have it.
+    """
     EndSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.EndSessionRequest, _session_service_pb2.EndSessionResponse]
     """EndSession makes the caller's token useless at once."""
     GetServerTime: _aio.UnaryUnaryMultiCallable[_session_service_pb2.GetServerTimeRequest, _session_service_pb2.GetServerTimeResponse]
@@ -42,6 +46,16 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_session_service_pb2.CreateSessionResponse]:
         """CreateSession verifies a proof and returns a token of at most 15 minutes for `authorization: Bearer`. Create the
         next one before it expires; streams outlive the token that opened them and end on revocation of the key.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateTicket(
+        self,
+        request: _session_service_pb2.CreateTicketRequest,
+        context: _aio.ServicerContext[_session_service_pb2.CreateTicketRequest, _abc.Awaitable[_session_service_pb2.CreateTicketResponse]],
+    ) -> _abc.Awaitable[_session_service_pb2.CreateTicketResponse]:
+        """CreateTicket returns a ticket that begins one session within 30 seconds, with some or all of the caller's scopes: a
+        server that has the key gives it to a page or a program that is not to have it.
         """
 
     @_abc_1.abstractmethod
