@@ -178,6 +178,9 @@ def samples(things: Things) -> dict[str, Message]:
                 receive_window_ms=1000,
             )
         ),
+        "CreateTicket": session_service_pb2.CreateTicketRequest(
+            scopes=[options_pb2.SCOPE_READ, options_pb2.SCOPE_TRADE]
+        ),
         "EndSession": session_service_pb2.EndSessionRequest(),
         "GetServerTime": session_service_pb2.GetServerTimeRequest(),
         "CheckSignature": session_service_pb2.CheckSignatureRequest(

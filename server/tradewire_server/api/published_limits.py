@@ -24,6 +24,7 @@ from tradewire_server.auth.handles import HandlePolicy
 from tradewire_server.auth.keys import LIVE_KEYS_MAX
 from tradewire_server.auth.limit_policy import EdgePolicy, LimitPolicy, PolicyRow, policy_rows
 from tradewire_server.auth.replay import ReplayPolicy
+from tradewire_server.auth.tickets import TicketPolicy
 from tradewire_server.auth.tokens import TokenPolicy
 from tradewire_server.sequencer import QUEUE_COMMANDS_MAX, QUEUE_RESERVE
 from tradewire_server.streams.market_data import MarketBounds
@@ -55,6 +56,7 @@ def published_limits(
         *_contract_rows(),
         *_stream_rows(heartbeat_s),
         *policy_rows(TokenPolicy()),
+        *policy_rows(TicketPolicy()),
         *policy_rows(ReplayPolicy()),
         _row("live_keys", LIVE_KEYS_MAX, "keys", "Keys of an account that are not revoked"),
     )

@@ -7,7 +7,7 @@ from tradewire_server.api.call import current_call, current_caller
 from tradewire_server.api.edge import Context
 from tradewire_server.api.encode import timestamp
 from tradewire_server.api.errors import make_error
-from tradewire_server.api.key_messages import scope_numbers
+from tradewire_server.api.key_messages import scope_name, scope_numbers
 from tradewire_server.api.venue import Venue
 from tradewire_server.auth.proofs import FixLogonProof, SessionProof, SignedRequest
 from tradewire_server.engine.vocabulary import Reason
@@ -27,16 +27,32 @@ class SessionService(session_service_pb2_grpc.SessionServiceServicer):
     ) -> session_service_pb2.CreateSessionResponse:
         authenticator, address = self._admission.authenticator, current_call().address
         now_ns = self._venue.clock_ns()
-        if request.WhichOneof("proof") == "token":
-            issued = authenticator.renew_session(request.token, address=address, now_ns=now_ns)
-        else:
-            issued = authenticator.create_session(_proof(request), address=address, now_ns=now_ns)
+        match request.WhichOneof("proof"):
+            case "token":
+                issued = authenticator.renew_session(request.token, address=address, now_ns=now_ns)
+            case "ticket":
+                issued = authenticator.redeem_ticket(request.ticket, address=address, now_ns=now_ns)
+            case _:
+                proof = _proof(request)
+                issued = authenticator.create_session(proof, address=address, now_ns=now_ns)
         return session_service_pb2.CreateSessionResponse(
             token=issued.token,
             expire_time=timestamp(issued.session.expires_ns),
             account=issued.session.account,
             scopes=scope_numbers(issued.session.scopes),
             environment=self._venue.environment,
+        )
+
+    async def CreateTicket(
+        self, request: session_service_pb2.CreateTicketRequest, context: Context
+    ) -> session_service_pb2.CreateTicketResponse:
+        issued = self._admission.authenticator.create_ticket(
+            current_caller(),
+            scopes=frozenset(scope_name(scope) for scope in request.scopes),
+            now_ns=self._venue.clock_ns(),
+        )
+        return session_service_pb2.CreateTicketResponse(
+            ticket=issued.text, expire_time=timestamp(issued.expires_ns)
         )
 
     async def EndSession(

@@ -5,6 +5,7 @@ entropy function. Only `master_key` touches a file. Nothing is shared between th
 
 - `authenticator` is the front door: it ties `proofs`, `verifier`, `replay`, `tokens` and `throttle`
   together and returns a `caller`;
+- `tickets` lets who has a key begin a session for somebody else;
 - `keys` is the index of API keys, a fold over journal events; `provisioning` makes the content of
   these events;
 - `signing` has the strings to sign, `diagnosis` tells who gets them wrong what is wrong;

@@ -28,6 +28,7 @@ from tradewire_server.auth.proofs import FixLogonProof, ProofReader, SessionProo
 from tradewire_server.auth.replay import ReplayGuard
 from tradewire_server.auth.sealing import Entropy, Sealer
 from tradewire_server.auth.throttle import SignInThrottle
+from tradewire_server.auth.tickets import IssuedTicket, TicketInvalid, TicketTable
 from tradewire_server.auth.tokens import (
     IssuedSession,
     Session,
@@ -52,6 +53,7 @@ class Authenticator:
         tokens: TokenAuthority,
         replay: ReplayGuard,
         throttle: SignInThrottle,
+        tickets: TicketTable | None = None,
         entropy: Entropy = secrets.token_bytes,
     ) -> None:
         self._reader = ProofReader(environment, default_window_ms=replay.policy.default_window_ms)
@@ -60,6 +62,7 @@ class Authenticator:
         self._tokens = tokens
         self._replay = replay
         self._throttle = throttle
+        self._tickets = tickets if tickets is not None else TicketTable(entropy=entropy)
         self._verifier = Verifier(sealer, entropy=entropy)
 
     def check_secrets(self) -> None:
@@ -137,7 +140,43 @@ class Authenticator:
             address=address,
             token_id=session.token_id,
             expires_ns=session.expires_ns,
+            is_from_ticket=session.is_from_ticket,
         )
+
+    def create_ticket(
+        self, caller: Caller, *, scopes: frozenset[str] = frozenset(), now_ns: int
+    ) -> IssuedTicket:
+        """Make a ticket of the caller with some of its scopes, or with all if none are given.
+
+        Raises:
+            PermissionDenied: SCOPE_NOT_GRANTABLE; also to a session that a ticket began.
+            Exhausted: RATE_LIMITED, OVERLOADED.
+        """
+        return self._tickets.issue(caller, scopes=scopes, now_ns=now_ns)
+
+    def redeem_ticket(self, text: str, *, address: str | None, now_ns: int) -> IssuedSession:
+        """Begin the session of a ticket, which is used up whatever comes of it.
+
+        It is no proof that the key's holder is at this address: `is_known_key` stays what it was.
+
+        Raises:
+            Unauthenticated: TICKET_INVALID; KEY_REVOKED, KEY_EXPIRED.
+            PermissionDenied: ADDRESS_NOT_ALLOWED.
+            Exhausted: RATE_LIMITED.
+        """
+        self._throttle.check(address=address, key_id=None, now_ns=now_ns)
+        try:
+            ticket = self._tickets.redeem(text, now_ns)
+            maker = ticket.maker_token_id
+            if maker is not None and self._tokens.is_ended(
+                maker, key_id=ticket.key_id, since_ns=ticket.issued_ns
+            ):
+                raise TicketInvalid
+        except TicketInvalid:
+            self._throttle.count_failure(address=address, key_id=None, now_ns=now_ns)
+            raise
+        key = _check_usable(self._keys.get(ticket.key_id), address=address, now_ns=now_ns)
+        return self._tokens.issue(key, scopes=ticket.scopes, now_ns=now_ns, is_from_ticket=True)
 
     def renew_session(self, token: str, *, address: str | None, now_ns: int) -> IssuedSession:
         """Return a further token of the session that a token names.

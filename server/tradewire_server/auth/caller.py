@@ -16,7 +16,7 @@ class Caller:
 
     `token_id` is None when the request itself is signed. `expires_ns` is exclusive: the end of the
     token, or of the receive window of a signed request, at which a command that still waits is
-    refused.
+    refused. `is_from_ticket` says that the session was begun with a ticket.
     """
 
     account: str
@@ -25,6 +25,7 @@ class Caller:
     address: str | None
     token_id: str | None
     expires_ns: int
+    is_from_ticket: bool = False
 
     @property
     def is_signed(self) -> bool:

@@ -52,7 +52,19 @@ TOKEN_MAX = 2048
 
 _ALGORITHM = "EdDSA"
 _TYPE = "at+jwt"
-_CLAIMS = ("iss", "aud", "sub", "jti", "iat", "nbf", "exp", "renewable_until", "scope", "account")
+_CLAIMS = (
+    "iss",
+    "aud",
+    "sub",
+    "jti",
+    "iat",
+    "nbf",
+    "exp",
+    "renewable_until",
+    "scope",
+    "account",
+    "ticket",
+)
 _NOT_OURS = "The token is not a session of this venue and environment: create one (CreateSession)."
 _NS_PER_S = 1_000_000_000
 _JTI_BYTES = 16
@@ -95,6 +107,7 @@ class Session:
     expires_ns: int
     renewable_until_s: int
     """Until when it may be renewed; 0 when it may not."""
+    is_from_ticket: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +157,13 @@ class TokenAuthority:
         return {"keys": [key]}
 
     def issue(
-        self, key: ApiKey, *, scopes: frozenset[str], now_ns: int, is_renewable: bool = False
+        self,
+        key: ApiKey,
+        *,
+        scopes: frozenset[str],
+        now_ns: int,
+        is_renewable: bool = False,
+        is_from_ticket: bool = False,
     ) -> IssuedSession:
         """Issue the token of a new session of this key with these scopes, which are some of its.
 
@@ -156,7 +175,14 @@ class TokenAuthority:
         """
         token_id = encode_base64url(self._entropy(_JTI_BYTES))
         until_s = now_ns // _NS_PER_S + RENEWAL_MAX_S if is_renewable else 0
-        return self._issue(key, scopes, now_ns, token_id=token_id, renewable_until_s=until_s)
+        return self._issue(
+            key,
+            scopes,
+            now_ns,
+            token_id=token_id,
+            renewable_until_s=until_s,
+            is_from_ticket=is_from_ticket,
+        )
 
     def renew(self, session: Session, key: ApiKey, now_ns: int) -> IssuedSession:
         """Issue a further token of a session, which was verified just now.
@@ -192,6 +218,7 @@ class TokenAuthority:
         *,
         token_id: str,
         renewable_until_s: int,
+        is_from_ticket: bool = False,
     ) -> IssuedSession:
         assert scopes <= key.scopes, "a session has no more scopes than its key"
         now_s = now_ns // _NS_PER_S
@@ -207,6 +234,7 @@ class TokenAuthority:
             issued_s=now_s,
             expires_ns=expires_s * _NS_PER_S,
             renewable_until_s=renewable_until_s,
+            is_from_ticket=is_from_ticket,
         )
         claims = {
             "iss": self._issuer,
@@ -219,6 +247,7 @@ class TokenAuthority:
             "renewable_until": renewable_until_s,
             "scope": scope_text(scopes),
             "account": session.account,
+            "ticket": is_from_ticket,
         }
         token = self._encode(claims)
         self._remember(token, session)
@@ -263,6 +292,13 @@ class TokenAuthority:
                 forget_ns=now_ns + (LIFETIME_MAX_S + 2 * leeway_s + 1) * _NS_PER_S,
             )
         self._watchers.notify(token_id)
+
+    def is_ended(self, token_id: str, *, key_id: str, since_ns: int) -> bool:
+        """Say whether a session of this key, which was good at `since_ns`, was ended after it."""
+        cut_off = self._cut_offs.get(key_id)
+        if cut_off is not None and since_ns // _NS_PER_S <= cut_off.issued_s:
+            return True
+        return token_id in self._ended
 
     def watch(self, token_id: str, on_end: Callback) -> Callback:
         """Call back once when the session is ended by `end`; returns the withdrawal."""
@@ -382,6 +418,8 @@ def _to_session(claims: dict[str, Any]) -> Session:
     times = [claims["iat"], claims["nbf"], claims["exp"], claims["renewable_until"]]
     if any(type(text) is not str for text in texts) or any(type(time) is not int for time in times):
         raise TokenForged
+    if type(claims["ticket"]) is not bool:
+        raise TokenForged
     key_id, token_id, scope, account = texts
     issued_s, not_before_s, expires_s, renewable_until_s = times
     scopes = frozenset(scope.split(" "))
@@ -389,7 +427,16 @@ def _to_session(claims: dict[str, Any]) -> Session:
     if not scopes <= SCOPES or not_before_s != issued_s or lifetime_s > LIFETIME_MAX_S:
         raise TokenForged
     expires_ns = expires_s * _NS_PER_S
-    return Session(token_id, key_id, account, scopes, issued_s, expires_ns, renewable_until_s)
+    return Session(
+        token_id,
+        key_id,
+        account,
+        scopes,
+        issued_s,
+        expires_ns,
+        renewable_until_s,
+        claims["ticket"],
+    )
 
 
 def _digest(token: str) -> bytes:

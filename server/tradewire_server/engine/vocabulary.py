@@ -125,6 +125,11 @@ class Reason(enum.IntEnum):
     ANSWER_LATE = 22
     ANSWER_LOST = 23
     STREAM_LIMIT = 24
+    TICKET_INVALID = 25
+    ORIGIN_NOT_ALLOWED = 26
+    CONNECTION_LIMIT = 27
+    SUBSCRIPTION_NOT_FOUND = 28
+    CONNECTION_IN_USE = 29
     ACCOUNT_NOT_FOUND = 30
     INSTRUMENT_NOT_FOUND = 31
     ORDER_NOT_FOUND = 32
@@ -172,6 +177,7 @@ class Reason(enum.IntEnum):
     STREAM_LIFETIME = 101
     SERVER_DRAINING = 102
     CREDENTIAL_ENDED = 103
+    CONNECTION_IDLE = 104
 
 
 # Until Python 3.12 it takes 0.1 us to look a member up in its class, and an order needs dozens:

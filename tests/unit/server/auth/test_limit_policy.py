@@ -5,6 +5,7 @@ from dataclasses import fields
 import pytest
 from tradewire_server.auth.limit_policy import Gcra, LimitPolicy, PolicyRow, policy_rows
 from tradewire_server.auth.replay import ReplayPolicy
+from tradewire_server.auth.tickets import TicketPolicy
 from tradewire_server.auth.tokens import TokenPolicy
 
 
@@ -47,7 +48,7 @@ def test_the_nonces_of_a_key_suffice_for_its_failing_limit() -> None:
     assert ReplayPolicy().nonces_per_key_max <= ReplayPolicy().nonces_max
 
 
-@pytest.mark.parametrize("policy", [LimitPolicy(), ReplayPolicy(), TokenPolicy()])
+@pytest.mark.parametrize("policy", [LimitPolicy(), ReplayPolicy(), TokenPolicy(), TicketPolicy()])
 def test_every_number_is_published_with_unit_and_meaning(policy: object) -> None:
     rows = policy_rows(policy)
     assert [row.name for row in rows] == [entry.name for entry in fields(policy)]  # type: ignore[arg-type]

@@ -70,6 +70,7 @@ def _claims(**changes: Any) -> dict[str, Any]:
         "exp": NOW_S + EVER,
         "scope": "read trade",
         "account": "alice",
+        "ticket": False,
     }
     return {name: value for name, value in {**claims, **changes}.items() if value is not None}
 
@@ -339,6 +340,8 @@ CLAIMS: dict[str, dict[str, Any]] = {
     "sub number": {"sub": 7},
     "jti number": {"jti": 7},
     "account list": {"account": ["alice"]},
+    "ticket number": {"ticket": 0},
+    "ticket text": {"ticket": "false"},
     "scope list": {"scope": ["read"]},
     "scope unknown": {"scope": "read everything"},
     "scope empty": {"scope": ""},
