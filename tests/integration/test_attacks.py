@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tradewire.v1 import key_service_pb2, market_data_service_pb2, session_service_pb2
 from tradewire_contract import methods
-from tradewire_server.api.admission import VIOLATIONS_MAX, _list_bounds
+from tradewire_contract.statuses import VIOLATIONS_MAX
+from tradewire_server.api.admission import _list_bounds
 from tradewire_server.engine.commands import (
     CreateAsset,
     CreateInstrument,

@@ -11,6 +11,7 @@ from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from tradewire_contract import Method
+from tradewire_contract.statuses import VIOLATIONS_MAX, violation_status
 
 from tradewire_server.api.call import Call
 from tradewire_server.api.errors import ApiError, make_error, make_status
@@ -35,8 +36,6 @@ HANDLE = "x-tradewire-handle"
 ORIGINAL_PATH = "x-envoy-original-path"
 _OF_GATEWAY = frozenset({CLIENT_ADDRESS, HANDLE})
 ADMIN_SCOPE = "admin"
-# An error is answered in metadata, of which clients accept 8 KiB.
-VIOLATIONS_MAX = 16
 
 
 class Admitted(NamedTuple):
@@ -244,8 +243,7 @@ def _list_bounds(descriptor: Descriptor) -> tuple[tuple[str, int], ...]:
 
 def violation_error(fields: Sequence[Sequence[str]]) -> ApiError:
     """Return the error of violated field rules; of very many the first ones."""
-    text = "; ".join(f"{field} {description}" for field, description, *_ in fields[:8])
-    return ApiError(make_status(Reason.FIELD_INVALID, text, fields=fields[:VIOLATIONS_MAX]))
+    return ApiError(violation_status(fields))
 
 
 def auth_error(error: AuthError) -> ApiError:

@@ -1,19 +1,18 @@
-"""The one place where a reason becomes a google.rpc.Status.
- Every error is a Status with one ErrorInfo (reason, domain, metadata) and, where fields are wrong,
-one BadRequest. The code, `outcome`, `retryable` and the advice come from the contract's catalogue.
+"""What the server answers when it refuses: its reasons as google.rpc.Status.
+
+What a status is made of stands in `tradewire_contract.statuses`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
-from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
-from tradewire_contract import reasons
+from tradewire_contract import reasons, statuses
 
 from tradewire_server.engine.commands import Refused
 from tradewire_server.engine.vocabulary import Reason
 
-DOMAIN = "tradewire"
+DOMAIN = statuses.DOMAIN
 
 
 class ApiError(Exception):
@@ -39,28 +38,14 @@ def make_status(
     The outcome is the catalogue's, unless it is given. An error that `is_final` is not retryable,
     whatever others of its reason are.
     """
-    entry = reasons()[reason]
-    info = error_details_pb2.ErrorInfo(
-        reason=reason.name,
-        domain=DOMAIN,
-        metadata={
-            **(metadata or {}),
-            "outcome": outcome or entry.outcome,
-            "retryable": "true" if entry.retryable and not is_final else "false",
-            "advice": entry.advice,
-        },
+    return statuses.make_status(
+        reason.name,
+        text,
+        metadata=metadata,
+        fields=fields,
+        outcome=outcome,
+        is_final=is_final,
     )
-    status = status_pb2.Status(code=entry.code, message=f"{reason.name}: {text}")
-    status.details.append(_pack(info))
-    violations = [
-        error_details_pb2.BadRequest.FieldViolation(
-            field=field, description=description, reason=rule[0] if rule else reason.name
-        )
-        for field, description, *rule in fields
-    ]
-    if violations:
-        status.details.append(_pack(error_details_pb2.BadRequest(field_violations=violations)))
-    return status
 
 
 def retry_after_ms(status: status_pb2.Status) -> int:
@@ -68,12 +53,6 @@ def retry_after_ms(status: status_pb2.Status) -> int:
     info = error_details_pb2.ErrorInfo()
     assert status.details[0].Unpack(info), "every error begins with its ErrorInfo"
     return int(info.metadata.get("retry_after_ms", "0"))
-
-
-def _pack(detail: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest) -> any_pb2.Any:
-    packed = any_pb2.Any()
-    packed.Pack(detail)
-    return packed
 
 
 def make_error(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from buf.validate import validate_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from tradewire_contract import Method, methods
+from tradewire_contract.json_form.text import DIGITS_MAX, VALUES_MAX
 
 from tradewire_server.api.enter_orders import (
     COMMANDS_MAX,
@@ -18,7 +19,6 @@ from tradewire_server.api.enter_orders import (
 )
 from tradewire_server.api.pages import DEFAULT_SIZE
 from tradewire_server.api.rest.check import SIGNATURE_WEIGHT
-from tradewire_server.api.rest.json_body import DIGITS_MAX, VALUES_MAX
 from tradewire_server.api.streaming import FRAME_BYTES_MAX, LIFETIME_NS, STALLED_S, UNREAD_S
 from tradewire_server.auth.handles import HandlePolicy
 from tradewire_server.auth.keys import LIVE_KEYS_MAX

@@ -13,10 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from google.protobuf.descriptor import FieldDescriptor
 from tradewire_contract import Route
-
-from tradewire_server.api.admission import violation_error
-from tradewire_server.api.errors import make_error
-from tradewire_server.api.rest.fields import (
+from tradewire_contract.json_form.fields import (
     Field,
     Findings,
     Given,
@@ -25,6 +22,9 @@ from tradewire_server.api.rest.fields import (
     text_problem,
     unknown,
 )
+
+from tradewire_server.api.admission import violation_error
+from tradewire_server.api.errors import make_error
 from tradewire_server.api.rest.request import PARAMETERS_MAX, QUERY_MAX
 from tradewire_server.engine.vocabulary import Reason
 

@@ -3,7 +3,8 @@
 import pytest
 from tradewire.v1 import reason_pb2
 from tradewire_contract import ReasonEntry, reasons
-from tradewire_server.api.admission import VIOLATIONS_MAX, violation_error
+from tradewire_contract.statuses import VIOLATIONS_MAX
+from tradewire_server.api.admission import violation_error
 from tradewire_server.api.errors import make_error, make_status, refused_status, rejected_status
 from tradewire_server.engine.commands import Refused
 from tradewire_server.engine.vocabulary import Reason

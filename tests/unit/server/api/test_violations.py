@@ -4,7 +4,8 @@ import pytest
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from tradewire.v1 import market_data_service_pb2, order_service_pb2, session_service_pb2
-from tradewire_server.api.admission import VIOLATIONS_MAX, validate
+from tradewire_contract.statuses import VIOLATIONS_MAX
+from tradewire_server.api.admission import validate
 from tradewire_server.api.errors import ApiError
 
 from tests.support.failures import failure_of

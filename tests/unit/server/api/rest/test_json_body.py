@@ -10,9 +10,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tradewire.v1 import order_service_pb2, session_service_pb2
 from tradewire_contract import Route, routes
+from tradewire_contract.json_form import VALUES_MAX
+from tradewire_contract.json_form.fields import FOUND_MAX, Given, fields_of
 from tradewire_server.api.errors import ApiError
-from tradewire_server.api.rest.fields import FOUND_MAX, Given, fields_of
-from tradewire_server.api.rest.json_body import VALUES_MAX, check_body
+from tradewire_server.api.rest.json_body import check_body
 
 from tests.support.failures import Failure, failure_of
 

@@ -1,7 +1,8 @@
 """The fields of a message as JSON names them, and which texts and numbers a field takes.
 
-The transcoder reads both names of a field, drops what it does not know and takes the last of two.
-Here a field is given once, under one of its names, or the request is refused.
+Protobuf's JSON mapping knows both names of a field, and most who read it drop what they do not know
+and take the last of two. Here a field is given once, under one of its names, or the request is
+refused.
 """
 
 import difflib
@@ -11,9 +12,12 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from buf.validate import validate_pb2
-from google.protobuf import duration_pb2, field_mask_pb2, timestamp_pb2
+from google.protobuf import duration_pb2, field_mask_pb2, json_format, timestamp_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
-from tradewire_contract import ContractError
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from tradewire_contract.json_form.text import Doubled
 
 # What a key or a value is shown of, and what is compared with names that exist.
 SHOWN_MAX = 64
@@ -34,7 +38,7 @@ _INTEGER_BOUNDS = {
     FieldDescriptor.CPPTYPE_UINT32: (0, (1 << 32) - 1),
     FieldDescriptor.CPPTYPE_UINT64: (0, (1 << 64) - 1),
 }
-# None is in the contract; what is wrong with one is left to the transcoder.
+# None is in the contract; what is wrong with one is left to protobuf.
 _FLOATS = (FieldDescriptor.CPPTYPE_FLOAT, FieldDescriptor.CPPTYPE_DOUBLE)
 # Messages that JSON writes as one text.
 _TEXT_MESSAGES: dict[str, tuple[Callable[[], Any], str]] = {
@@ -48,7 +52,8 @@ class Field(NamedTuple):
     """What is looked at of a field: read once, because reading a descriptor makes objects anew.
 
     `is_text` says that its message is written as one text; `oneof` is empty without one, and
-    `items_max` 0 if the contract does not bound the list.
+    `items_max` 0 if the contract does not bound the list. `foreign` is the message that has the
+    field, if its value has a form that only protobuf's own reader knows: a Struct, an Any, a map.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Field(NamedTuple):
     is_text: bool
     enum: EnumDescriptor | None
     enum_names: frozenset[str]
+    foreign: Callable[[], Message] | None
 
 
 class Fields(NamedTuple):
@@ -73,16 +79,7 @@ class Fields(NamedTuple):
 
 @cache
 def fields_of(descriptor: Descriptor) -> Fields:
-    """Return the fields of a message.
-
-    Raises ContractError when one is of a kind that no request of the contract has until now.
-    """
-    for field in descriptor.fields:
-        message = field.message_type
-        if message is None or is_text_message(message):
-            continue
-        if message.full_name.startswith("google.") or message.GetOptions().map_entry:
-            raise ContractError(f"{field.full_name} is of a kind that REST requests do not have")
+    """Return the fields of a message."""
     fields = [_read(field) for field in descriptor.fields]
     by_name = {field.name: field for field in fields} | {field.json_name: field for field in fields}
     return Fields(by_name, tuple(field.json_name for field in fields))
@@ -90,6 +87,11 @@ def fields_of(descriptor: Descriptor) -> Fields:
 
 def _read(field: FieldDescriptor) -> Field:
     message, enum, oneof = field.message_type, field.enum_type, field.containing_oneof
+    is_foreign = message is not None and (
+        message.GetOptions().map_entry
+        or (message.full_name.startswith("google.protobuf.") and not is_text_message(message))
+    )
+    assert field.containing_type is not None, "a field of a message"
     return Field(
         name=field.name,
         json_name=field.json_name,
@@ -102,6 +104,7 @@ def _read(field: FieldDescriptor) -> Field:
         is_text=message is not None and is_text_message(message),
         enum=enum,
         enum_names=frozenset(value.name for value in enum.values) if enum else frozenset(),
+        foreign=GetMessageClass(field.containing_type) if is_foreign else None,
     )
 
 
@@ -220,6 +223,22 @@ def number_problem(field: Field, number: int | float) -> str | None:
         low, high = bounds
         return None if low <= number <= high else f"must be between {low} and {high}"
     return None if field.cpp_type in _FLOATS else f"must be {kind_of(field)}"
+
+
+def foreign_problem(field: Field, value: Any) -> str | None:
+    """Say why a value is not one of a field that only protobuf's own reader knows."""
+    assert field.foreign is not None, "asked of such a field only"
+    try:
+        json_format.ParseDict({field.json_name: value}, field.foreign())
+    except (json_format.ParseError, TypeError, ValueError):
+        return f"must be {kind_of(field)}"
+    return "has a key twice" if _has_doubled(value) else None
+
+
+def _has_doubled(value: Any) -> bool:
+    if isinstance(value, dict):
+        return isinstance(value, Doubled) or any(map(_has_doubled, value.values()))
+    return isinstance(value, list) and any(map(_has_doubled, value))
 
 
 def kind_of(field: Field) -> str:
