@@ -39,6 +39,7 @@ ROOTS = (
     "Candle",
     "CancelAllOrdersResponse",
     "CreateKeyResponse",
+    "CreateTicketResponse",
     "Execution",
     "GetAccountResponse",
     "GetLimitsResponse",
@@ -67,7 +68,7 @@ TEXTS = frozenset({
     "command_client_order_id", "counter_order_id", "environment", "execution_id", "journal_id",
     "label", "name", "order_id", "original_client_order_id", "public_key", "quote_asset",
     "replaced_client_order_id",
-    "request_id", "secret", "symbol",
+    "request_id", "secret", "symbol", "ticket",
 })
 # fmt: on
 # Every other time is always there.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -16,16 +16,19 @@ from tradewire_client._account import AccountReader, Executions
 from tradewire_client._calls import Caller
 from tradewire_client._channel import Tls, open_channel
 from tradewire_client._entry import EntryOptions, OrderEntry
+from tradewire_client._enums import enum_value
 from tradewire_client._errors import ConfigurationError
 from tradewire_client._gen import stubs
-from tradewire_client._keyring import Keys
+from tradewire_client._gen.tradewire import v1
+from tradewire_client._keyring import Keys, ScopeLike
 from tradewire_client._market import Market
 from tradewire_client._orders import Orders
-from tradewire_client._retry import Retrier, RetryPolicy
+from tradewire_client._retry import Effect, Retrier, RetryPolicy
 from tradewire_client._session import Session
 from tradewire_client._signing import Key, key_from_mapping
 from tradewire_client._streams import Plumbing, StreamPolicy
-from tradewire_client._values import Execution, RateLimit
+from tradewire_client._tickets import Tickets, TicketSource
+from tradewire_client._values import CreateTicketResponse, Execution, RateLimit
 from tradewire_client._wire import FastChannel
 from tradewire_client._world import World
 
@@ -37,7 +40,10 @@ class Client:
 
     Args:
         target: host and port of the venue.
-        key: what signs in; without one only market data can be read.
+        key: what signs in; without one, and without a ticket, only market data can be read.
+        ticket: what signs in for somebody who has the key, in its place: a ticket of
+            `create_ticket`, which begins one session, or a function that gets one whenever a
+            session is needed.
         environment: the venue's name for itself, which is part of every signature. Unless given,
             the venue is asked; give it where a signature must never be good for another venue.
         tls: how to know the venue. Without it this machine is spoken to in the clear, and any
@@ -54,6 +60,7 @@ class Client:
         target: str = "",
         *,
         key: Key | None = None,
+        ticket: str | TicketSource | None = None,
         environment: str = "",
         tls: Tls | None = None,
         allow_plaintext: bool = False,
@@ -64,6 +71,8 @@ class Client:
     ) -> None:
         if (channel is None) == (not target):
             raise ConfigurationError("give either a target or a channel")
+        if key is not None and ticket is not None:
+            raise ConfigurationError("give either a key or a ticket")
         self._target = target
         self._tls = tls
         self._allow_plaintext = allow_plaintext
@@ -72,9 +81,10 @@ class Client:
         self._channel = channel or open_channel(target, tls=tls, allow_plaintext=allow_plaintext)
         fast: Any = FastChannel(self._channel)
         retrier = Retrier(retry or RetryPolicy(), self._world)
+        self._session_stub = stubs.SessionServiceStub(fast)
         self.session = Session(
-            stubs.SessionServiceStub(fast),
-            key,
+            self._session_stub,
+            Tickets(ticket) if ticket is not None else key,
             environment=environment,
             retrier=retrier,
             world=self._world,
@@ -120,13 +130,35 @@ class Client:
         return cls(target, key=key, **{"environment": environment, **options})
 
     @property
+    def target(self) -> str:
+        """Host and port of the venue, empty when a channel was given."""
+        return self._target
+
+    @property
     def rate_limit(self) -> RateLimit | None:
         """State of the tightest rate limit, as the last unary call told it."""
         return self._caller.rate_limit
 
+    async def create_ticket(self, *, scopes: Iterable[ScopeLike] = ()) -> CreateTicketResponse:
+        """Make a ticket: it begins one session within 30 seconds, for a page or a program that is
+        not to have the key. It has these scopes, or all of this session's; it ends with this
+        session, and with the key.
+
+        Raises:
+            PermissionDenied: this session has not these scopes, or was begun with a ticket itself.
+            UnknownOutcome: there may be a ticket that nobody got; ask for another.
+        """
+        request = v1.CreateTicketRequest(
+            scopes=[enum_value(v1.Scope, scope, name="scopes") for scope in scopes]
+        )
+        response = await self._caller.call(
+            self._session_stub.create_ticket, request, effect=Effect.ONCE
+        )
+        return CreateTicketResponse.from_message(response)
+
     async def __aenter__(self) -> Self:
         try:
-            if self.session.has_key:
+            if self.session.can_sign_in:
                 await self.session.sign_in()
         except BaseException:
             await self.close()

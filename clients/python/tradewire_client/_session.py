@@ -1,4 +1,4 @@
-"""Signing in, and staying signed in.
+"""Signing in with a key or with tickets, and staying signed in.
 
 The token is renewed in one place and by one task at a time, however many calls wait for it:
 
@@ -32,6 +32,7 @@ from tradewire_client._gen.stubs import SessionServiceStub
 from tradewire_client._gen.tradewire import v1
 from tradewire_client._retry import Effect, Retrier, Work
 from tradewire_client._signing import Key, encode_signature, session_payload
+from tradewire_client._tickets import Tickets
 from tradewire_client._times import nanoseconds_of
 from tradewire_client._values import GetServerTimeResponse
 from tradewire_client._world import World
@@ -65,14 +66,14 @@ class Session:
     def __init__(
         self,
         stub: SessionServiceStub,
-        key: Key | None,
+        credential: Key | Tickets | None,
         *,
         environment: str,
         retrier: Retrier,
         world: World,
     ) -> None:
         self._stub = stub
-        self._key = key
+        self._credential = credential
         self._retrier = retrier
         self._world = world
         self._environment = environment
@@ -94,9 +95,9 @@ class Session:
         return self._environment
 
     @property
-    def has_key(self) -> bool:
-        """Whether there is a key to sign in with."""
-        return self._key is not None
+    def can_sign_in(self) -> bool:
+        """Whether there is a key, or a ticket, to sign in with."""
+        return self._credential is not None
 
     async def server_time(self) -> GetServerTimeResponse:
         """Ask for the venue's clock."""
@@ -129,14 +130,14 @@ class Session:
             logger.debug("the session was not ended: %s", error)
 
     async def authorization(self) -> Sequence[tuple[str, str]]:
-        """Return the metadata that authorises a call, empty without a key.
+        """Return the metadata that authorises a call, empty without a key or ticket.
 
         Raises:
             TradewireError: signing in failed.
         """
         if self._closed:
             raise ClientClosed("the client is closed")
-        if self._key is None:
+        if self._credential is None:
             return ()
         token, now = self._token, self._world.monotonic()
         if token is None or now >= token.expires_at:
@@ -172,14 +173,30 @@ class Session:
             logger.info("signing in failed: %s", error)
 
     async def _sign_in(self) -> None:
-        if self._key is None:
+        if isinstance(self._credential, Tickets):
+            self._accept(await self._redeem(self._credential))
+        elif self._credential is None:
             raise ConfigurationError("the client has no key to sign in with")
+        else:
+            await self._sign_in_with(self._credential)
+
+    async def _redeem(self, tickets: Tickets) -> v1.CreateSessionResponse:
+        async def attempt(seconds: float) -> v1.CreateSessionResponse:
+            request = v1.CreateSessionRequest(ticket=await tickets.next())
+            return await perform(self._stub.create_session, request, seconds)
+
+        response = await self._retrier.run(Work(name="CreateSession", effect=Effect.NONE), attempt)
+        tickets.note_used()
+        self._check_environment(response.environment)
+        return response
+
+    async def _sign_in_with(self, key: Key) -> None:
         if not self._environment:
             await self._measure_clock()
         measurements = 0
         while True:
             try:
-                self._accept(await self._create_session(self._key))
+                self._accept(await self._create_session(key))
                 return
             except AuthenticationError as error:
                 late = error.reason is v1.Reason.TIMESTAMP_OUT_OF_WINDOW
@@ -219,10 +236,13 @@ class Session:
         expires_ms = nanoseconds_of(response.expire_time, absent=0) // _NS_PER_MS
         life_s = (expires_ms - self._world.wall_ms() - self.clock_offset_ms) / 1000
         now = self._world.monotonic()
+        expires_at = now + max(life_s - _SPARE_S, life_s * _RENEW_AFTER)
+        credential = self._credential
+        is_last = isinstance(credential, Tickets) and not credential.has_next
         self._token = _Token(
             metadata=(("authorization", f"Bearer {response.token}"),),
-            renew_at=now + life_s * _RENEW_AFTER,
-            expires_at=now + max(life_s - _SPARE_S, life_s * _RENEW_AFTER),
+            renew_at=expires_at if is_last else now + life_s * _RENEW_AFTER,
+            expires_at=expires_at,
         )
         self.account = response.account
         self.scopes = tuple(response.scopes)
@@ -232,12 +252,14 @@ class Session:
         response = await self._get_server_time()
         middle = (before + self._world.wall_ms()) // 2
         self.clock_offset_ms = response.time_ms - middle
-        if self._fixed_environment and response.environment != self._environment:
+        self._check_environment(response.environment)
+
+    def _check_environment(self, environment: str) -> None:
+        if self._fixed_environment and environment != self._environment:
             raise ConfigurationError(
-                f"the venue is {response.environment!r}, "
-                f"and this client is set up for {self._environment!r}"
+                f"the venue is {environment!r}, and this client is set up for {self._environment!r}"
             )
-        self._environment = response.environment
+        self._environment = environment
 
     async def _get_server_time(self) -> v1.GetServerTimeResponse:
         async def attempt(seconds: float) -> v1.GetServerTimeResponse:

@@ -348,6 +348,30 @@ class CreateKeyResponse(Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CreateTicketResponse(Value):
+    """CreateTicketResponse answers CreateTicket."""
+
+    ticket: str = ""
+    """The ticket, opaque."""
+    expire_time_ns: int | None = None
+    """When it is of no use any more. Nanoseconds since the epoch."""
+
+    @property
+    def expire_time(self) -> datetime | None:
+        """When it is of no use any more."""
+        return None if self.expire_time_ns is None else datetime_of(self.expire_time_ns)
+
+    @classmethod
+    def from_message(cls, message: v1.CreateTicketResponse, **more: Any) -> Self:
+        """Convert a message of the wire; `more` fills the fields of a subclass."""
+        return cls(
+            ticket=message.ticket,
+            expire_time_ns=nanoseconds_of(message.expire_time, absent=None),
+            **more,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Execution(Value):
     """Execution is one step in the life of an order, ExecutionReport(8). Executions of an account
     are numbered 1, 2, 3, ... without a gap, the same on every protocol, across restarts.

@@ -181,6 +181,7 @@ async def exercise(client: tw.Client) -> None:
             if arguments is None:
                 arguments = {"symbol": "A-B"} if part == "market" and name != "instruments" else {}
             await _use(member, arguments)
+    await _use(client.create_ticket, {})
 
 
 async def _use(member: Any, arguments: dict[str, Any]) -> None:
@@ -238,7 +239,7 @@ async def test_what_is_repeated_is_what_the_contract_calls_idempotent(
     for name, effect in effects.items():
         method = by_name[name]
         assert (effect is Effect.ONCE) == (not method.idempotent), name
-        reads = method.scope in ("public", "read")
+        reads = method.scope in ("public", "read") and method.idempotent
         assert (effect is Effect.NONE) == reads, name
 
 

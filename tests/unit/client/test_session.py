@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator
 from typing import Any
 
+import grpc
 import pytest
 import tradewire_client as tw
-from tradewire.v1 import account_service_pb2, order_service_pb2
+from tradewire.v1 import account_service_pb2, order_service_pb2, session_service_pb2
 from tradewire_client._signing import encode_signature, session_payload
 
 from tests.unit.client.fake_venue import (
@@ -15,6 +17,7 @@ from tests.unit.client.fake_venue import (
     KEY,
     FakeTime,
     FakeVenue,
+    bare_fault,
     fault,
     place_response,
     script,
@@ -224,6 +227,109 @@ async def test_without_a_key_public_calls_work_and_carry_nothing() -> None:
         async with venue.client(key=None) as client:
             assert (await client.session.server_time()).environment == ENVIRONMENT
         assert venue.authorizations == [""]
+
+
+# --- tickets --------------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def guest(ticket: Any, **options: Any) -> AsyncIterator[Any]:
+    clock = FakeTime()
+    async with FakeVenue() as venue:
+        venue.clock_ms = lambda: clock.wall_ms
+        venue.on(GetAccount=lambda request, context: account_service_pb2.GetAccountResponse())
+        client = venue.client(world=clock.world(), key=None, ticket=ticket, **options)
+        try:
+            yield venue, client, clock
+        finally:
+            await client.close()
+
+
+async def test_a_ticket_is_made_with_the_scopes_that_are_asked_for() -> None:
+    async with served() as (venue, client, _):
+
+        def create_ticket(request: Any, context: Any) -> Any:
+            response = session_service_pb2.CreateTicketResponse(ticket="the-ticket")
+            response.expire_time.FromMilliseconds(1_760_000_030_000)
+            return response
+
+        venue.on(CreateTicket=create_ticket)
+        made = await client.create_ticket(scopes=["read", tw.Scope.TRADE])
+        (request,) = venue.requests("CreateTicket")
+        assert list(request.scopes) == [tw.Scope.READ, tw.Scope.TRADE]
+        assert venue.authorizations[-1] == "Bearer token-1"
+        assert made.ticket == "the-ticket"
+        assert made.expire_time.isoformat() == "2025-10-09T08:53:50+00:00"
+
+
+async def test_a_ticket_signs_in_without_a_key_and_a_clock() -> None:
+    async with guest("one") as (venue, client, _):
+        await client.account.get()
+        assert [name for name, _ in venue.calls] == ["CreateSession", "GetAccount"]
+        (request,) = venue.requests("CreateSession")
+        assert (request.WhichOneof("proof"), request.ticket) == ("ticket", "one")
+        assert client.session.account == "demo-1"
+        assert client.session.environment == ENVIRONMENT
+
+
+async def test_a_client_of_one_ticket_ends_with_its_session() -> None:
+    async with guest("one") as (venue, client, clock):
+        await client.account.get()
+        clock.pass_time(venue.token_life_s * 0.9)
+        await client.account.get()
+        clock.pass_time(venue.token_life_s * 0.1)
+        with pytest.raises(tw.ConfigurationError, match="used up"):
+            await client.account.get()
+        assert len(venue.requests("CreateSession")) == 1
+
+
+async def test_a_client_that_can_get_tickets_gets_one_for_each_session() -> None:
+    numbers = itertools.count(1)
+
+    async def get() -> str:
+        return f"ticket-{next(numbers)}"
+
+    async with guest(get) as (venue, client, clock):
+        await client.account.get()
+        clock.pass_time(venue.token_life_s)
+        await client.account.get()
+        assert [request.ticket for request in venue.requests("CreateSession")] == [
+            "ticket-1",
+            "ticket-2",
+        ]
+
+
+async def test_a_ticket_that_never_arrived_is_tried_again() -> None:
+    async with guest("one") as (venue, client, _):
+        default = venue.handlers["CreateSession"]
+        venue.on(CreateSession=script(bare_fault(grpc.StatusCode.UNAVAILABLE), default))
+        await client.account.get()
+        assert [request.ticket for request in venue.requests("CreateSession")] == ["one", "one"]
+
+
+async def test_a_ticket_that_is_refused_is_not_tried_again() -> None:
+    async with guest("one") as (venue, client, _):
+        venue.on(CreateSession=script(fault("TICKET_INVALID")))
+        with pytest.raises(tw.AuthenticationError) as refused:
+            await client.account.get()
+        assert refused.value.reason is tw.Reason.TICKET_INVALID
+        assert len(venue.requests("CreateSession")) == 1
+
+
+async def test_a_ticket_of_another_environment_is_noticed() -> None:
+    async with guest("one", environment="production") as (_, client, _clock):
+        with pytest.raises(tw.ConfigurationError, match="'production'"):
+            await client.account.get()
+
+
+def test_a_client_has_a_key_or_tickets() -> None:
+    with pytest.raises(tw.ConfigurationError, match="either a key or a ticket"):
+        tw.Client("127.0.0.1:1", key=KEY, ticket="one")
+
+
+async def test_an_empty_ticket_is_a_mistake() -> None:
+    with pytest.raises(tw.ConfigurationError, match="empty"):
+        tw.Client("127.0.0.1:1", ticket="")
 
 
 async def test_closing_ends_the_session() -> None:
