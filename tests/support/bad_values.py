@@ -173,7 +173,12 @@ def _bad_lists(field: FieldDescriptor, rules: validate_pb2.RepeatedRules) -> Ite
 
 def _good_item(field: FieldDescriptor, rules: validate_pb2.RepeatedRules) -> Any:
     if field.enum_type is not None:
-        return lambda number: getattr(rules.items.enum, "in")[number - 1]
+        allowed = getattr(rules.items.enum, "in") or [
+            value.number
+            for value in field.enum_type.values
+            if value.number not in rules.items.enum.not_in
+        ]
+        return lambda number: allowed[number - 1]
     if rules.items.string.pattern:
         return lambda number: f"A{number}-USD"
     return lambda number: f"192.0.2.{number}"
