@@ -24,11 +24,12 @@ ADMIN_SOCKET = "envoy.sock"
 EDGE_SOCKET = "edge.sock"
 CALLS_SOCKET = "calls.sock"
 AUTHZ_SOCKET = "authz.sock"
+HTTP_SOCKET = "http.sock"
 LISTENER = "rest"
 # What the system allows, without the zero at its end.
 SOCKET_PATH_MAX = 107
 VENUE, VENUE_CALLS, AUTHZ = "venue", "venue_calls", "authz"
-HTTP_EDGE, HEALTH = "http_edge", "health"
+HTTP_EDGE, HEALTH, GATEWAY = "http_edge", "health", "gateway"
 
 _TYPE = "@type"
 _TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
@@ -74,7 +75,9 @@ class EnvoySettings:
 
     `venue` and `authz` are sockets on this machine, or listeners of the same venue on another one,
     which need `upstream_tls`; the HTTP edge is always beside Envoy. Unary calls that were
-    transcoded go to the socket `calls`, or without one, and to another machine, to `venue`.
+    transcoded go to the socket `calls`, or without one, and to another machine, to `venue`. The
+    HTTP edge is at `http_port` and, for WebSockets, at the socket `http`; without that they go to
+    the port, where they all come from this machine as far as it knows.
     `cors_origins` None leaves the pages of this machine. `trusted_hops` counts the proxies before
     Envoy whose `x-forwarded-for` is believed. `first_bytes_timeout_s` is for connections on which
     nothing has come yet.
@@ -84,6 +87,7 @@ class EnvoySettings:
     venue: Path | Remote
     authz: Path | Remote
     calls: Path | None = None
+    http: Path | None = None
     http_port: int = 8081
     host: str = "127.0.0.1"
     port: int = 8080
@@ -108,6 +112,7 @@ class EnvoySettings:
             venue=sockets / EDGE_SOCKET,
             authz=sockets / AUTHZ_SOCKET,
             calls=sockets / CALLS_SOCKET,
+            http=sockets / HTTP_SOCKET,
             **changes,
         )
 
@@ -164,6 +169,11 @@ def render(settings: EnvoySettings) -> Json:
     for name in (HTTP_EDGE, HEALTH):
         edge = _endpoint(_named(clusters, name))
         edge["address"]["socket_address"]["port_value"] = settings.http_port
+    gateway = _named(clusters, GATEWAY)
+    if settings.http is not None:
+        _set_upstream(gateway, settings.http, None)
+    else:
+        _endpoint(gateway)["address"] = _endpoint(_named(clusters, HTTP_EDGE))["address"]
     monitors = config["overload_manager"]["resource_monitors"]
     heap = _named(monitors, _HEAP)["typed_config"]
     heap["max_heap_size_bytes"] = settings.heap_bytes_max

@@ -19,6 +19,7 @@ from tradewire_envoy.render import (
     template_path,
     write_configuration,
 )
+from tradewire_gateway.ws.options import WebSocketLimits
 from tradewire_server.api.registry import PUBLIC_SERVICES
 
 from tests.support.certificates import Authority
@@ -280,17 +281,48 @@ def _limited_paths(name: str) -> re.Pattern[str]:
 
 def test_what_goes_to_the_http_edge_has_its_limit() -> None:
     pages, health = _limited_paths("pages"), _limited_paths("health")
-    for path in ("/", "/favicon.ico", "/docs", "/docs/a/b.js", "/console", "/console/x", "/v1/ws"):
+    websockets = _limited_paths("websockets")
+    for path in ("/", "/favicon.ico", "/docs", "/docs/a/b.js", "/console", "/console/demo"):
         for suffix in ("", "?", "?a=/v1/time"):
             assert pages.fullmatch(path + suffix), path
+            assert websockets.fullmatch("/v1/ws" + suffix)
+            assert not websockets.fullmatch(path + suffix), path
     assert health.fullmatch("/healthz")
     assert health.fullmatch("/healthz?a")
     for route in routes():
         path = re.sub(r"{[^}]*}", "docs", route.template)
         assert not pages.fullmatch(path), path
         assert not health.fullmatch(path), path
-    for name, cluster in (("pages", "http_edge"), ("websocket", "http_edge"), ("health", "health")):
+        assert not websockets.fullmatch(path), path
+    for name, cluster in (
+        ("pages", "http_edge"),
+        ("websocket", "gateway"),
+        ("console_demo", "gateway"),
+        ("health", "health"),
+    ):
         assert ROUTES[name]["route"]["cluster"] == cluster
+
+
+def test_the_gateway_has_room_for_what_it_takes() -> None:
+    """It refuses in its own words what is too much: not Envoy, with a 503."""
+    (threshold,) = CLUSTERS["gateway"]["circuit_breakers"]["thresholds"]
+    most = WebSocketLimits().websocket_connections_max
+    assert most < min(threshold["max_connections"], threshold["max_requests"])
+    assert most < EnvoySettings.beside(Path("/x")).connections_max
+    assert CLUSTERS["gateway"]["per_connection_buffer_limit_bytes"] <= 32768
+
+
+def test_a_websocket_is_neither_checked_nor_transcoded_nor_timed() -> None:
+    route = ROUTES["websocket"]
+    assert route["match"] == {"path": "/v1/ws"}
+    assert route["route"]["upgrade_configs"] == [{"upgrade_type": "websocket"}]
+    assert route["route"]["timeout"] == route["route"]["idle_timeout"] == "0s"
+    # It might be sent twice, and a ticket is good once.
+    assert "retry_policy" not in route["route"]
+    assert set(route["typed_per_filter_config"]) == {EXT_AUTHZ}
+    assert "upgrade_configs" not in MANAGER
+    others = [name for name in ROUTES if "upgrade_configs" in ROUTES[name].get("route", {})]
+    assert others == ["websocket"]
 
 
 def test_one_address_cannot_take_all_connections_to_the_http_edge() -> None:

@@ -94,7 +94,11 @@ async def running_rest_venue(
         process = EnvoyProcess(
             replace(
                 EnvoySettings.beside(venue.app.sockets.directory, port=0),
-                **{"http_port": int(http_edge.rpartition(":")[2] or NOBODY), **envoy},
+                **{
+                    "http_port": int(http_edge.rpartition(":")[2] or NOBODY),
+                    "http": None,
+                    **envoy,
+                },
             ),
             data_dir,
             binary=find_binary(),

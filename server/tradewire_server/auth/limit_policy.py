@@ -170,6 +170,10 @@ class EdgePolicy:
             "meaning": "Documents that one address may read; the same again for `/healthz`",
         },
     )
+    websockets: Gcra = field(
+        default=Gcra(50, 500),
+        metadata={"unit": "requests", "meaning": "WebSocket connections that one address begins"},
+    )
     rest_large_bodies: Gcra = field(
         default=Gcra(100, 400),
         metadata={

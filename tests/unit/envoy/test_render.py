@@ -63,6 +63,7 @@ def test_the_defaults_are_those_of_the_file() -> None:
         "edge.sock",
         "calls.sock",
         "authz.sock",
+        "http.sock",
     ]
 
 
@@ -104,6 +105,14 @@ def test_a_setting_changes_its_place_only(
     changes: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     assert changed(**changes) == expected
+
+
+def test_without_a_socket_websockets_go_to_the_port_of_pages() -> None:
+    config = render(settings(http=None, http_port=4))
+    clusters = {cluster["name"]: cluster for cluster in config["static_resources"]["clusters"]}
+    found = clusters["gateway"]["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    address = {"socket_address": {"address": "127.0.0.1", "port_value": 4}}
+    assert found == [{"endpoint": {"address": address}}]
 
 
 def test_tls_is_at_least_1_2_and_offers_both_protocols() -> None:
@@ -151,7 +160,7 @@ def test_with_an_authority_of_clients_they_need_its_certificates() -> None:
 def test_without_a_socket_for_calls_they_go_the_way_of_streams(changes: dict[str, Any]) -> None:
     config = render(settings(**changes))
     names = [cluster["name"] for cluster in config["static_resources"]["clusters"]]
-    assert names == ["venue", "authz", "http_edge", "health"]
+    assert names == ["venue", "authz", "http_edge", "gateway", "health"]
     assert "venue_calls" not in _values(config, "cluster")
     assert "venue_calls" in _values(render(settings()), "cluster")
 

@@ -111,6 +111,7 @@ def test_envoy_has_the_published_bounds() -> None:
         ("", edge.rest_requests),
         ("pages", edge.rest_pages),
         ("health", edge.rest_pages),
+        ("websockets", edge.websockets),
         ("large_bodies", edge.rest_large_bodies),
     ):
         bucket = limited.pop(name)
