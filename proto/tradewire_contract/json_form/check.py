@@ -58,6 +58,11 @@ def _check_members(
 
 
 def _check_field(field: Field, value: Any, findings: Findings, *, where: str) -> None:
+    if field.foreign is not None:
+        problem = foreign_problem(field, value)
+        if problem is not None:
+            findings.add(where, problem)
+        return
     if not field.is_repeated:
         _check_value(field, value, findings, where=where)
         return
@@ -75,9 +80,8 @@ def _check_field(field: Field, value: Any, findings: Findings, *, where: str) ->
 
 
 def _check_value(field: Field, value: Any, findings: Findings, *, where: str) -> None:
-    if field.foreign is not None:
-        problem = foreign_problem(field, value)
-    elif field.message is not None and not field.is_text:
+    problem: str | None
+    if field.message is not None and not field.is_text:
         if isinstance(value, dict):
             _check_members(value, field.message, Given(), findings, path=f"{where}.")
             return

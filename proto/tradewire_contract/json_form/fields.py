@@ -260,8 +260,9 @@ def kind_of(field: Field) -> str:
 def _text_message_problem(descriptor: Descriptor, text: str) -> str | None:
     kind, example = _TEXT_MESSAGES[descriptor.full_name]
     try:
-        if len(text) > TEXT_MESSAGE_MAX:
-            raise ValueError("it is too long to be one")
+        # Protobuf's reader in Python takes the digits of any script, its other ones do not.
+        if len(text) > TEXT_MESSAGE_MAX or not text.isascii():
+            raise ValueError("it cannot be one")
         kind().FromJsonString(text)
     except ValueError:
         return f'must be of the form "{example}"'

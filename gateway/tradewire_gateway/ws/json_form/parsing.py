@@ -108,9 +108,9 @@ def _lost_nothing(keys: int, body: bytes) -> bool:
 
 def _check_depth(value: Any) -> None:
     level = [value]
-    for _ in range(DEPTH_MAX + 1):
+    for _ in range(DEPTH_MAX):
         level = [inner for each in level for inner in _inner(each)]
-    if level:
+    if any(isinstance(each, dict | list) for each in level):
         raise JsonInvalid(f"it is nested deeper than {DEPTH_MAX}")
 
 
