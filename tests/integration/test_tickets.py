@@ -133,12 +133,12 @@ async def test_a_ticket_is_used_from_the_addresses_of_its_key(floor: Floor) -> N
     if floor.kind == "network":
         assert (await use(floor, ticket)).account == "alice"
         return
-    request = session_service_pb2.CreateSessionRequest(ticket=ticket)
+    begin = session_service_pb2.CreateSessionRequest(ticket=ticket)
     elsewhere = (("x-tradewire-client-address", "192.0.2.8"),)
-    refused = await failure(floor.stubs.sessions.CreateSession(request, metadata=elsewhere))
+    refused = await failure(floor.stubs.sessions.CreateSession(begin, metadata=elsewhere))
     assert refused.reason == "ADDRESS_NOT_ALLOWED"
     there = (("x-tradewire-client-address", "192.0.2.7"),)
-    refused = await failure(floor.stubs.sessions.CreateSession(request, metadata=there))
+    refused = await failure(floor.stubs.sessions.CreateSession(begin, metadata=there))
     assert refused.reason == "TICKET_INVALID"
 
 

@@ -49,6 +49,7 @@ def field_values(kind: Any, field: Any, depth: int) -> st.SearchStrategy[Any] | 
     elif meta.proto_type == betterproto2.TYPE_ENUM:
         values = st.sampled_from(list(inner))
     elif meta.proto_type == betterproto2.TYPE_MAP:
+        assert meta.map_meta is not None
         if meta.map_meta[1].proto_type != betterproto2.TYPE_STRING:
             return None
         values = st.dictionaries(st.text(max_size=4), st.text(max_size=4), max_size=2)
