@@ -15,6 +15,7 @@ from tradewire_contract.statuses import VIOLATIONS_MAX, violation_status
 
 from tradewire_server.api.call import Call
 from tradewire_server.api.errors import ApiError, make_error, make_status
+from tradewire_server.api.quick_check import quick_check
 from tradewire_server.api.violations import problem_of
 from tradewire_server.api.wire import Malformed
 from tradewire_server.auth.authenticator import Authenticator
@@ -217,6 +218,9 @@ def validate(message: Message | Malformed) -> None:
     """
     if isinstance(message, Malformed):
         raise make_error(Reason.MESSAGE_MALFORMED, "the message could not be parsed")
+    check = quick_check(message.DESCRIPTOR)
+    if check is not None and check(message):
+        return
     for name, bound in _list_bounds(message.DESCRIPTOR):
         if len(getattr(message, name)) > bound:
             raise violation_error([(name, f"must have at most {bound} items")])
