@@ -2,7 +2,8 @@
 
 - `edge.sock`   gRPC; its peers are believed when they say who the client is;
 - `calls.sock`  the same for unary calls over HTTP/1.1, which costs less;
-- `authz.sock`  HTTP; says which requests may pass.
+- `authz.sock`  HTTP; says which requests may pass;
+- `http.sock`   the HTTP edge of `tradewire up`, for WebSocket: its peers are believed likewise.
 
 They belong to this user (mode 0600) and live as long as the process. A file that a killed process
 left behind is replaced: the data directory is locked, so nobody listens on it any more.
@@ -20,7 +21,7 @@ from pathlib import Path
 # What fits into `sockaddr_un`, with the zero at its end.
 PATH_MAX = 107
 OWNER_ONLY = 0o177
-EDGE, CALLS, AUTHORISATION = "edge.sock", "calls.sock", "authz.sock"
+EDGE, CALLS, AUTHORISATION, HTTP = "edge.sock", "calls.sock", "authz.sock", "http.sock"
 
 
 class SocketError(Exception):
@@ -50,6 +51,7 @@ class Sockets:
         self.edge = directory / EDGE
         self.calls = directory / CALLS
         self.authz = directory / AUTHORISATION
+        self.http = directory / HTTP
 
     @contextlib.contextmanager
     def making(self, path: Path) -> Iterator[str]:
@@ -83,7 +85,7 @@ class Sockets:
 
     def remove(self) -> None:
         """Remove what was made."""
-        for path in (self.edge, self.calls, self.authz):
+        for path in (self.edge, self.calls, self.authz, self.http):
             path.unlink(missing_ok=True)
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)

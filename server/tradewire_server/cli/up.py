@@ -25,6 +25,8 @@ from rich.text import Text
 from tradewire_client import Client, Ed25519Key
 from tradewire_gateway.channel import InProcessChannel, InProcessServer
 from tradewire_gateway.web import WebOptions, serve_web
+from tradewire_gateway.ws import AllowedOrigins, Gateway, WebSocketOptions
+from tradewire_gateway.ws.meters import Meters as WebSocketMeters
 
 from tradewire_server.api.published_limits import published_limits
 from tradewire_server.auth.encoding import decode_base64url
@@ -45,6 +47,7 @@ from tradewire_server.cli.founding import (
 from tradewire_server.cli.hosting import LOOPBACK, Hosted, HostOptions, run_venue
 from tradewire_server.cli.rest import rest_edge
 from tradewire_server.cli.venue_files import DEMO_FILE, DemoKey
+from tradewire_server.sockets import SocketError
 
 MARKETS = (
     MarketPlan(
@@ -129,7 +132,11 @@ async def _rest(hosted: Hosted, local: InProcessServer) -> AsyncIterator[list[st
         yield []
         return
     listener = _bind(options.http_port)
-    async with InProcessChannel(local, name="http edge") as channel:
+    async with (
+        InProcessChannel(local, name="http edge") as channel,
+        # What waits for a slow reader waits at the venue, which can conflate it.
+        InProcessChannel(local, name="websocket gateway", stream_length_max=2) as streams,
+    ):
         web = WebOptions(
             channel=channel,
             environment=hosted.running.environment,
@@ -142,8 +149,20 @@ async def _rest(hosted: Hosted, local: InProcessServer) -> AsyncIterator[list[st
                 edge=options.published(),
             ),
         )
-        async with serve_web(web, listener=listener):
-            http_port = listener.getsockname()[1]
+        http_port = listener.getsockname()[1]
+        gateway = Gateway(
+            WebSocketOptions(
+                channel=streams,
+                origins=AllowedOrigins(
+                    options.cors_origins,
+                    own=lambda: (hosted.running.rest, f"http://{LOOPBACK}:{http_port}"),
+                    this_machine=options.is_local and not options.cors_origins,
+                ),
+                meters=WebSocketMeters(hosted.app.metrics.registry),
+            )
+        )
+        trusted = _bind_trusted(hosted)
+        async with serve_web(web, listener=listener, trusted=trusted, upgrades=gateway):
             edge = await hosted.after_drain.enter_async_context(
                 rest_edge(
                     options,
@@ -180,6 +199,20 @@ def _bind(port: int) -> socket.socket:
             f"port {port} on {LOOPBACK} cannot be opened, another process has it: stop that one or "
             "choose another port with --http-port"
         ) from error
+    return listener
+
+
+def _bind_trusted(hosted: Hosted) -> socket.socket:
+    """Open the socket on which Envoy says where the clients of WebSocket are.
+
+    Raises CommandFailed.
+    """
+    sockets = hosted.app.sockets
+    try:
+        listener = sockets.bind(sockets.http)
+        listener.listen()
+    except (SocketError, OSError) as error:
+        raise CommandFailed(f"the socket of the HTTP edge cannot be opened: {error}") from error
     return listener
 
 
@@ -235,11 +268,12 @@ def _welcome(hosted: Hosted, notes: list[str], *, with_bots: bool) -> Renderable
     facts.add_row("metrics", running.metrics)
     if running.rest:
         facts.add_row("REST", running.rest)
+        websocket = running.rest.replace("http", "ws", 1)
+        facts.add_row("WebSocket", f"{websocket}/v1/ws")
         facts.add_row("documents", f"{running.rest}/docs")
     if running.fix:
         kind = "FIX 4.4 with TLS" if running.tls else "FIX 4.4"
         facts.add_row(kind, f"{running.fix}  (TW-ORDERS, TW-MARKETDATA, TW-DROPCOPY)")
-    facts.add_row("not yet", "WebSocket")
     facts.add_row("data", f"{data_dir}  (journal {running.journal_id[:8]}…)")
     facts.add_row("accounts", ", ".join(account.name for account in ACCOUNTS))
     facts.add_row("keys", f"{data_dir / DEMO_FILE}  (only you can read it)")
