@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tradewire_gateway.web.console import Console, not_allowed
 from tradewire_gateway.web.documents import Document, answer
 from tradewire_gateway.web.health import Health
 from tradewire_gateway.web.options import WebOptions
@@ -33,15 +34,13 @@ _READING = ("GET", "HEAD")
 # What is handed to a connection before it has taken the former part: readers that do not read make
 # the process hold no more.
 _PART_BYTES = 65_536
-_NOT_YET_THERE = {
-    "/console": "this release has no terminal in the browser",
-    "/v1/ws": "this release has no WebSocket gateway",
-}
 
 
 def make_app(options: WebOptions, *, clock: Callable[[], float] = time.monotonic) -> ASGIApp:
     """Build the application; `clock` is in seconds."""
-    edge = _Edge(Health(options.channel, clock=clock), Portal(options))
+    portal = Portal(options)
+    console = Console(options, missing_page=portal.missing_page, clock=clock)
+    edge = _Edge(Health(options.channel, clock=clock), portal, console)
     return _WithSecurityHeaders(_InParts(edge))
 
 
@@ -50,12 +49,13 @@ class _Edge:
 
     _log = logging.getLogger(__name__)
 
-    def __init__(self, health: Health, portal: Portal) -> None:
+    def __init__(self, health: Health, portal: Portal, console: Console) -> None:
         self._health = health
         self._portal = portal
+        self._console = console
         self._paths = frozenset(portal.paths())
         self._found: dict[str, Document] = {}
-        self._missing_pages: dict[str, Document] = {}
+        self._missing_page: Document | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -67,16 +67,10 @@ class _Edge:
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
+        if self._console.takes(request.url.path):
+            return await self._console.respond(request)
         if request.method not in _READING:
-            allow = ", ".join(_READING)
-            return answer(
-                request,
-                refusal(
-                    "METHOD_NOT_ALLOWED",
-                    f"{request.url.path} is read with {allow}",
-                    headers=(("allow", allow),),
-                ),
-            )
+            return answer(request, not_allowed(request.url.path, ", ".join(_READING)))
         match request.url.path:
             case "/":
                 return RedirectResponse("/docs", 307)
@@ -98,16 +92,12 @@ class _Edge:
         return document
 
     async def _missing(self, request: Request) -> Document:
-        path = request.url.path
-        if not wants_page(request) or path.startswith("/v1/"):
-            text = _NOT_YET_THERE.get(path, "there is nothing at this path")
-            return refusal("METHOD_NOT_FOUND", text)
+        if not wants_page(request) or request.url.path.startswith("/v1/"):
+            return refusal("METHOD_NOT_FOUND", "there is nothing at this path")
         # One page for all that does not exist: it would take long to make, for anybody who asks.
-        about = path if path in _NOT_YET_THERE else ""
-        if about not in self._missing_pages:
-            page = await asyncio.to_thread(self._portal.missing_page, about)
-            self._missing_pages[about] = page
-        return self._missing_pages[about]
+        if self._missing_page is None:
+            self._missing_page = await asyncio.to_thread(self._portal.missing_page, "")
+        return self._missing_page
 
 
 class _InParts:

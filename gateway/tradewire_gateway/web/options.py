@@ -6,6 +6,8 @@ from typing import Protocol
 
 import grpc.aio
 
+from tradewire_gateway.web.demo_sign_in import DemoSignIn
+
 DEFAULT_PORT = 8081
 
 
@@ -35,7 +37,8 @@ class WebOptions:
 
     `port` 0 takes any free one. `rest_url` is where clients find REST, without a slash at its end;
     it is asked when a page is first shown, since Envoy may start later. `fix_target` is where FIX
-    is, empty where it is not served.
+    is, empty where it is not served. `demo` is how pages sign in that have no key, None where they
+    do not.
     """
 
     channel: grpc.aio.Channel
@@ -46,3 +49,4 @@ class WebOptions:
     port: int = DEFAULT_PORT
     limits: Sequence[LimitRow] = ()
     fix_target: str = ""
+    demo: DemoSignIn | None = None

@@ -1,6 +1,7 @@
 """Errors of the HTTP edge: the catalogue's JSON for programs, a page for people."""
 
 import json
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from tradewire_contract import reasons
@@ -11,7 +12,13 @@ DOMAIN = "tradewire"
 _ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 
 
-def refusal(name: str, text: str, *, headers: tuple[tuple[str, str], ...] = ()) -> Document:
+def refusal(
+    name: str,
+    text: str,
+    *,
+    headers: tuple[tuple[str, str], ...] = (),
+    metadata: Mapping[str, str] | None = None,
+) -> Document:
     """Return the error of a reason as REST gives it: google.rpc.Status in JSON."""
     entry = next(entry for entry in reasons().values() if entry.name == name)
     status = {
@@ -23,6 +30,7 @@ def refusal(name: str, text: str, *, headers: tuple[tuple[str, str], ...] = ()) 
                 "reason": name,
                 "domain": DOMAIN,
                 "metadata": {
+                    **(metadata or {}),
                     "outcome": entry.outcome,
                     "retryable": "true" if entry.retryable else "false",
                     "advice": entry.advice,

@@ -135,7 +135,7 @@ async def test_pages_are_for_reading(client: httpx.AsyncClient, method: str) -> 
     assert answer.json()["details"][0]["reason"] == "METHOD_NOT_ALLOWED"
 
 
-@pytest.mark.parametrize("path", ["/console", "/v1/ws", "/nothing", "/docs/nothing"])
+@pytest.mark.parametrize("path", ["/console/no", "/v1/ws", "/nothing", "/docs/nothing"])
 async def test_what_is_not_there_is_the_catalogues_error(
     client: httpx.AsyncClient, path: str
 ) -> None:
@@ -156,7 +156,7 @@ async def test_what_is_not_there_is_the_catalogues_error(
 
 
 async def test_people_get_a_page_and_programs_json(client: httpx.AsyncClient) -> None:
-    for path in ("/console", "/docs/nothing"):
+    for path in ("/console/nothing", "/docs/nothing"):
         answer = await client.get(path, headers=BROWSER)
         assert answer.status_code == 404
         assert answer.headers["content-type"].startswith("text/html")
