@@ -28,7 +28,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, get_type_hints
 
 from tradewire_server.auth.unfilled_orders import UnfilledCount, UnfilledOrders
 from tradewire_server.engine.commands import (
@@ -49,6 +49,7 @@ from tradewire_server.engine.events import (
     KeyStored,
     OrderCanceled,
     OrderRejected,
+    make,
 )
 from tradewire_server.engine.fold import fold
 from tradewire_server.engine.state import State
@@ -116,7 +117,8 @@ def submission_of(
     """Return a command with its place in the index of ids."""
     key = id_key(command)
     digest = content_hash(command) if key is not None else b""
-    return Submission(command, valid_until_ns, tag, key, digest, api_key, is_deadline_own)
+    fields = (command, valid_until_ns, tag, key, digest, api_key, is_deadline_own)
+    return make(Submission, fields)
 
 
 def _too_late(submission: Submission) -> Refused:
@@ -636,7 +638,27 @@ def id_key(command: Command) -> IdKey | None:
 
 
 def content_hash(command: Command) -> bytes:
-    """Return a digest of what a command asks for, without the connection that carries it."""
-    fields = command[:-1] if isinstance(command, PlaceOrder) else command
-    text = "\x1f".join((type(command).__name__, *map(str, fields)))
+    """Return a digest of what a command asks for, without the connection that carries it.
+
+    It is stored with the command's id: equal commands have to have equal digests in every release.
+    """
+    text = _CONTENTS[type(command)] % command
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _content(kind: type[tuple[Any, ...]]) -> str:
+    """Return a template of the texts of a command's fields, all in one: field by field they took
+    twice as long. An enumeration is the number that it is.
+    """
+    hints = get_type_hints(kind)
+    parts = [kind.__name__]
+    for name in kind._fields:  # type: ignore[attr-defined]
+        is_number = issubclass(hints[name], int)
+        # Of a connection nothing is shown.
+        parts.append("%.0s" if name == "connection" else "\x1f%d" if is_number else "\x1f%s")
+    return "".join(parts)
+
+
+_CONTENTS: Final[dict[type, str]] = {
+    kind: _content(kind) for kind in (PlaceOrder, AmendOrder, CancelOrder, Deposit, Withdraw)
+}

@@ -31,6 +31,7 @@ from tradewire_server.auth.buckets import EXEMPT, LimitState
 from tradewire_server.auth.errors import AuthError
 from tradewire_server.auth.limits import rate_limited
 from tradewire_server.engine.commands import Command, Refused
+from tradewire_server.engine.events import make
 from tradewire_server.engine.vocabulary import Reason
 from tradewire_server.sequencer import Outcome, Submission, submission_of
 
@@ -88,36 +89,39 @@ class Intake:
         """Return commands that came together as they enter the sequencer, refusals in their place;
         None is a command that is none.
         """
+        if self._admission.limiter.is_exempt(self._account):
+            return [self._submission(request, self._next_tag(request)) for request in requests]
         # By what it was that a limit refused: any one order is like another.
         limited: dict[str, status_pb2.Status] = {}
         submissions = []
         for request in requests:
             method = _method_of(_PLACE if request is None else request.DESCRIPTOR)
             kind = method.path if method.reduces_risk else _PLACE.full_name
+            tag = self._next_tag(request)
             status = limited.get(kind)
             if status is not None:
                 self.limited_count += 1
-                tag = self._next_tag(request)._replace(status=status)
-                submissions.append(Submission(REFUSED_AT_EDGE, 0, tag))
-                continue
-            count = self.limited_count
-            submission = self._submission(request, method)
-            if self.limited_count > count:
-                limited[kind] = submission.tag.status
-            submissions.append(submission)
+            else:
+                try:
+                    # What is no command costs what an order costs.
+                    self.limit(method)
+                except AuthError as error:
+                    status = limited[kind] = auth_error(error).status
+            if status is not None:
+                submissions.append(Submission(REFUSED_AT_EDGE, 0, tag._replace(status=status)))
+            else:
+                submissions.append(self._submission(request, tag))
         return submissions
 
-    def _submission(self, request: Request | None, method: Method) -> Submission:
-        tag = self._next_tag(request)
+    def _submission(self, request: Request | None, tag: Tag) -> Submission:
+        """Return a command that no limit refused."""
         try:
-            if not self._admission.limiter.is_exempt(self._account):
-                self.limit(method)
             if request is None:
-                # It costs what an order costs.
                 raise violation_error([("command", "one of its fields must be set")])
             validate(request)
-            if request.account not in ("", self._account):
-                raise _other_account(request.account)
+            account = request.account
+            if account and account != self._account:
+                raise _other_account(account)
             until_ns, is_own = earliest(time_ns(request, "valid_until"), self._valid_until_ns)
             return submission_of(
                 self._command(request),
@@ -126,8 +130,6 @@ class Intake:
                 api_key=self._api_key,
                 is_deadline_own=is_own,
             )
-        except AuthError as error:
-            return Submission(REFUSED_AT_EDGE, 0, tag._replace(status=auth_error(error).status))
         except ApiError as error:
             return Submission(REFUSED_AT_EDGE, 0, tag._replace(status=error.status))
 
@@ -135,7 +137,7 @@ class Intake:
         self._count += 1
         if request is None or isinstance(request, order_service_pb2.CancelAllOrdersRequest):
             return Tag(self._count, "")
-        return Tag(self._count, request.client_order_id)
+        return make(Tag, (self._count, request.client_order_id, None))
 
     def _command(self, request: Request) -> Command:
         if isinstance(request, order_service_pb2.PlaceOrderRequest):

@@ -1,4 +1,6 @@
-"""From the contract's requests to the engine's commands. Field rules have been checked before."""
+"""From the contract's requests to the engine's commands. Field rules have been checked before: a
+decimal that was sent is not empty.
+"""
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,6 +15,7 @@ from tradewire_server.engine.commands import (
     PlaceOrder,
 )
 from tradewire_server.engine.decimals import normalize_decimal, parse_decimal
+from tradewire_server.engine.events import make
 from tradewire_server.engine.instrument import Instrument
 from tradewire_server.engine.vocabulary import (
     InstrumentStatus,
@@ -56,20 +59,25 @@ def place_command(
     """Return the command of a PlaceOrderRequest; `connection` is set for cancel on disconnect."""
     order_type = TYPES[request.type]
     tif = TIMES_IN_FORCE.get(request.time_in_force)
-    return PlaceOrder(
-        account,
-        request.client_order_id,
-        request.symbol,
-        SIDES[request.side],
-        order_type,
-        TIME_IN_FORCE_DEFAULTS[order_type] if tif is None else tif,
-        normalize_decimal(request.quantity) if request.HasField("quantity") else "",
-        normalize_decimal(request.quote_quantity) if request.HasField("quote_quantity") else "",
-        normalize_decimal(request.price) if request.HasField("price") else "",
-        time_ns(request, "expire_time"),
-        POST_ONLY[request.post_only],
-        SELF_TRADE_PREVENTION[request.self_trade_prevention],
-        connection,
+    # Each is read from the message once: that makes a new text.
+    quantity, quote_quantity, price = request.quantity, request.quote_quantity, request.price
+    return make(
+        PlaceOrder,
+        (
+            account,
+            request.client_order_id,
+            request.symbol,
+            SIDES[request.side],
+            order_type,
+            TIME_IN_FORCE_DEFAULTS[order_type] if tif is None else tif,
+            quantity and normalize_decimal(quantity),
+            quote_quantity and normalize_decimal(quote_quantity),
+            price and normalize_decimal(price),
+            time_ns(request, "expire_time"),
+            POST_ONLY[request.post_only],
+            SELF_TRADE_PREVENTION[request.self_trade_prevention],
+            connection,
+        ),
     )
 
 
@@ -80,33 +88,36 @@ def _order_id(
 
     Raises ApiError for the id 0, which no order has.
     """
-    order_id = int(request.order_id or 0)
-    if request.order_id and not order_id:
-        text = f"there is no order {request.order_id}"
+    text = request.order_id
+    order_id = int(text or 0)
+    if text and not order_id:
+        text = f"there is no order {text}"
         raise make_error(Reason.ORDER_NOT_FOUND, text, field="order_id")
     return order_id
 
 
 def amend_command(request: order_service_pb2.AmendOrderRequest, account: str) -> AmendOrder:
     """Return the command of an AmendOrderRequest."""
+    quantity, price = request.quantity, request.price
     return AmendOrder(
         account,
         request.client_order_id,
         _order_id(request),
         request.original_client_order_id,
-        normalize_decimal(request.quantity) if request.HasField("quantity") else "",
-        normalize_decimal(request.price) if request.HasField("price") else "",
+        quantity and normalize_decimal(quantity),
+        price and normalize_decimal(price),
     )
 
 
 def cancel_command(request: order_service_pb2.CancelOrderRequest, account: str) -> CancelOrder:
     """Return the command of a CancelOrderRequest."""
-    return CancelOrder(
+    fields = (
         account,
         request.client_order_id,
         _order_id(request),
         request.original_client_order_id,
     )
+    return make(CancelOrder, fields)
 
 
 def cancel_all_command(

@@ -33,6 +33,7 @@ def format_decimal(value: int, decimals: int) -> str:
     return f"{sign}{whole}.{fraction:0{decimals}d}".rstrip("0")
 
 
+@lru_cache(maxsize=1 << 14)
 def normalize_decimal(text: str) -> str:
     """Return the shortest text of the same number, so that equal numbers are equal texts."""
     whole, point, fraction = text.partition(".")

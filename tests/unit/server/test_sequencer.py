@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -35,7 +36,14 @@ from tradewire_server.engine.events import AccountUpdated, KeyRecord, KeyStored
 from tradewire_server.engine.fold import fold
 from tradewire_server.engine.listener import Listener
 from tradewire_server.engine.state import State
-from tradewire_server.engine.vocabulary import OrderType, PostOnly, Reason, Side, TimeInForce
+from tradewire_server.engine.vocabulary import (
+    OrderType,
+    PostOnly,
+    Reason,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
 from tradewire_server.feeds import FeedKind
 from tradewire_server.journal.codec import decode_events
 from tradewire_server.journal.records import Batch
@@ -785,6 +793,42 @@ async def test_ids_cannot_be_joined_into_the_content_of_others() -> None:
     two = submission_of(AmendOrder("alice", "a", 0, "b1", "", "2"))
     assert one.content_hash != two.content_hash
     assert len({submission_of(place("a", price=p)).content_hash for p in "123"}) == 3
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        place("a-1"),
+        PlaceOrder(
+            "alice",
+            "a-1",
+            "BTC-USD",
+            Side.SELL,
+            OrderType.LIMIT,
+            TimeInForce.GTD,
+            "0.01",
+            "",
+            "10",
+            10**18,
+            PostOnly.REPRICE,
+            SelfTradePrevention.DECREMENT,
+            "1-1",
+        ),
+        AmendOrder("alice", "a-2", 10**20, "", "1", "2"),
+        CancelOrder("alice", "a-2", 0, "a-1"),
+        Deposit("alice", "USD", "1", "r-1"),
+        Withdraw("alice", "USD", "1", "r-1"),
+    ],
+    ids=lambda command: type(command).__name__,
+)
+def test_the_digest_of_a_command_is_that_of_its_fields_one_by_one(command: Command) -> None:
+    """It is stored: no release may make another one."""
+    fields = [str(value) for value in command]
+    if isinstance(command, PlaceOrder):
+        del fields[PlaceOrder._fields.index("connection")]
+    text = "\x1f".join((type(command).__name__, *fields))
+    expected = hashlib.blake2b(text.encode(), digest_size=16).digest()
+    assert submission_of(command).content_hash == expected
 
 
 # --- keys -----------------------------------------------------------------------------------------
