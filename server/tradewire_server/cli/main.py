@@ -186,6 +186,14 @@ def up(
     cors_origin: CorsOrigin = None,
     rest_rate: RestRate = 2_000,
     rest_workers: Workers = 1,
+    allow_demo_sign_in: Annotated[
+        bool,
+        typer.Option(
+            "--allow-demo-sign-in",
+            envvar="TRADEWIRE_ALLOW_DEMO_SIGN_IN",
+            help="Let browsers of other machines sign in at the terminal as demo-1, too.",
+        ),
+    ] = False,
     no_fix: Annotated[
         bool, typer.Option("--no-fix", envvar="TRADEWIRE_NO_FIX", help="Do without FIX.")
     ] = False,
@@ -209,6 +217,7 @@ def up(
         cors_origins=tuple(cors_origin or ()),
         workers=rest_workers,
         requests_per_second=rest_rate,
+        demo_for_all=allow_demo_sign_in,
     )
     options = HostOptions(
         data_dir=data_dir,

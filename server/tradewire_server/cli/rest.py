@@ -34,6 +34,8 @@ class RestOptions:
     cors_origins: tuple[str, ...] = ()
     workers: int = 1
     requests_per_second: int = EdgePolicy().rest_requests.rate
+    demo_for_all: bool = False
+    """Whether pages of other machines may sign in as the demo account, too."""
 
     @property
     def address(self) -> str:

@@ -25,6 +25,8 @@ from rich.text import Text
 from tradewire_client import Client, Ed25519Key
 from tradewire_gateway.channel import InProcessChannel, InProcessServer
 from tradewire_gateway.web import WebOptions, serve_web
+from tradewire_gateway.web.demo_sign_in import DemoSignIn
+from tradewire_gateway.web.terminal_files import terminal_folder
 from tradewire_gateway.ws import AllowedOrigins, Gateway, WebSocketOptions
 from tradewire_gateway.ws.meters import Meters as WebSocketMeters
 
@@ -33,6 +35,8 @@ from tradewire_server.auth.encoding import decode_base64url
 from tradewire_server.certificates import is_self_signed
 from tradewire_server.cli.bots.market import Maker, MarketPlan, Taker, keep_running
 from tradewire_server.cli.commands import command_line
+from tradewire_server.cli.connection import DEFAULT_ACCOUNT
+from tradewire_server.cli.console import demo_sign_in
 from tradewire_server.cli.failure import CommandFailed
 from tradewire_server.cli.fix import fix_gateway
 from tradewire_server.cli.founding import (
@@ -45,7 +49,7 @@ from tradewire_server.cli.founding import (
     save_demo,
 )
 from tradewire_server.cli.hosting import LOOPBACK, Hosted, HostOptions, run_venue
-from tradewire_server.cli.rest import rest_edge
+from tradewire_server.cli.rest import RestOptions, rest_edge
 from tradewire_server.cli.venue_files import DEMO_FILE, DemoKey
 from tradewire_server.sockets import SocketError
 
@@ -70,6 +74,7 @@ MARKETS = (
 # Stands for a file that the venue does not know, as on the pages.
 AUTHORITY_FILE = "authority.pem"
 DEMO_SEED = 4
+TERMINAL_NOT_BUILT = "not built: `make terminal` builds it, where npm (Node.js 20) is"
 
 
 def run(options: HostOptions, *, with_bots: bool) -> None:
@@ -95,7 +100,7 @@ async def _residents(hosted: Hosted, *, with_bots: bool) -> AsyncIterator[Render
         async with (
             # Before the pages, which say where it is.
             _fix(hosted, local),
-            _rest(hosted, local) as notes,
+            _rest(hosted, local, founded.keys[DEFAULT_ACCOUNT]) as notes,
             _bots(local, founded.keys, running.environment, with_bots=with_bots),
         ):
             yield _welcome(hosted, [*founded.notes, *notes], with_bots=with_bots)
@@ -125,7 +130,9 @@ async def _fix(hosted: Hosted, local: InProcessServer) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _rest(hosted: Hosted, local: InProcessServer) -> AsyncIterator[list[str]]:
+async def _rest(
+    hosted: Hosted, local: InProcessServer, demo_key: DemoKey
+) -> AsyncIterator[list[str]]:
     """Run the HTTP edge and Envoy before it, if they are wanted; yields what is to be said."""
     options = hosted.options.rest
     if options is None:
@@ -136,6 +143,8 @@ async def _rest(hosted: Hosted, local: InProcessServer) -> AsyncIterator[list[st
         InProcessChannel(local, name="http edge") as channel,
         # What waits for a slow reader waits at the venue, which can conflate it.
         InProcessChannel(local, name="websocket gateway", stream_length_max=2) as streams,
+        InProcessChannel(local, name="demo sign-in") as demo_channel,
+        _demo(hosted, options, demo_channel, demo_key) as demo,
     ):
         web = WebOptions(
             channel=channel,
@@ -143,6 +152,7 @@ async def _rest(hosted: Hosted, local: InProcessServer) -> AsyncIterator[list[st
             rest_url=lambda: hosted.running.rest,
             grpc_target=hosted.running.grpc,
             fix_target=hosted.running.fix,
+            demo=demo,
             limits=published_limits(
                 hosted.app.settings.limits,
                 heartbeat_s=hosted.app.settings.heartbeat_s,
@@ -178,6 +188,23 @@ async def _rest(hosted: Hosted, local: InProcessServer) -> AsyncIterator[list[st
                 yield [edge.note] if edge.note else []
             finally:
                 await edge.stop_listening()
+
+
+@asynccontextmanager
+async def _demo(
+    hosted: Hosted, options: RestOptions, channel: InProcessChannel, key: DemoKey
+) -> AsyncIterator[DemoSignIn | None]:
+    """Let pages sign in as the demo account, where only this machine gets there or it is wanted."""
+    if not options.is_local and not options.demo_for_all:
+        yield None
+        return
+    async with demo_sign_in(
+        channel,
+        _pair(key),
+        environment=hosted.running.environment,
+        for_all=options.demo_for_all,
+    ) as sign_in:
+        yield sign_in
 
 
 def _bind(port: int) -> socket.socket:
@@ -271,6 +298,8 @@ def _welcome(hosted: Hosted, notes: list[str], *, with_bots: bool) -> Renderable
         websocket = running.rest.replace("http", "ws", 1)
         facts.add_row("WebSocket", f"{websocket}/v1/ws")
         facts.add_row("documents", f"{running.rest}/docs")
+        built = terminal_folder() is not None
+        facts.add_row("terminal", f"{running.rest}/console" if built else TERMINAL_NOT_BUILT)
     if running.fix:
         kind = "FIX 4.4 with TLS" if running.tls else "FIX 4.4"
         facts.add_row(kind, f"{running.fix}  (TW-ORDERS, TW-MARKETDATA, TW-DROPCOPY)")
