@@ -1,0 +1,77 @@
+/**
+ * Unary calls: repeated where that is safe, over the channel that the caller chose.
+ */
+
+import {
+  create,
+  type DescMessage,
+  type DescMethodUnary,
+  type MessageInitShape,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+
+import type { Channel } from "./channel.js";
+import { type Answered, type Effect, NotSent, type Retrier } from "./retry.js";
+
+/** How a call is made. */
+export interface CallOptions {
+  /** Over which channel; that of the client unless given. */
+  readonly over?: Over | undefined;
+  /** Ends the call early; what was sent may still have an effect. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The two ways to the venue. */
+export type Over = "grpc-web" | "websocket";
+
+/** What is done, as the retry loop has to know it. */
+export interface About extends CallOptions {
+  readonly effect?: Effect;
+  readonly clientOrderId?: string;
+}
+
+export class Caller {
+  constructor(
+    private readonly channels: Readonly<Record<Over, Channel>>,
+    private readonly usual: Over,
+    private readonly retrier: Retrier,
+  ) {}
+
+  /**
+   * Call a method until it is answered, within the bounds of the retry policy.
+   *
+   * @throws TradewireError see the tree in `errors`.
+   */
+  async call<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodUnary<Input, Output>,
+    request: MessageInitShape<Input>,
+    about: About = {},
+  ): Promise<MessageShape<Output>> {
+    return (await this.ask(method, request, about)).result;
+  }
+
+  /** Call a method as `call` does, and tell what is known of earlier attempts. */
+  async ask<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodUnary<Input, Output>,
+    request: MessageInitShape<Input>,
+    about: About,
+  ): Promise<Answered<MessageShape<Output>>> {
+    const { effect = "none", clientOrderId, over = this.usual, signal } = about;
+    const work = {
+      name: method.name,
+      effect,
+      ...(clientOrderId === undefined ? {} : { clientOrderId }),
+    };
+    // Made once: what is repeated is the same to the last byte.
+    const message = create(method.input, request);
+    try {
+      return await this.retrier.run(
+        work,
+        (timeoutMs) => this.channels[over].unary(method, message, { timeoutMs, signal }),
+        signal,
+      );
+    } catch (error) {
+      throw error instanceof NotSent ? error.error : error;
+    }
+  }
+}

@@ -1,0 +1,615 @@
+/**
+ * One WebSocket connection to the venue, which comes back by itself: `/v1/ws`, JSON-RPC 2.0.
+ *
+ * Theory of operation. `connect` starts a loop that lives until `close`: open, sign in, configure,
+ * be live; when the socket is lost, wait and begin again. Rules:
+ *
+ * - A call leaves only while the connection is live, and calls leave in the order in which they were
+ *   made. What finds it otherwise waits for it, within its time-out, and fails as not sent.
+ * - When the socket is lost, calls without an answer fail with `Unavailable`: whether they had an
+ *   effect is for the caller to find out, by repeating them with the same client order id. Streams
+ *   end with the same error, and are opened again by who reads them.
+ * - Waits between attempts grow exponentially with full jitter; the venue's own `retryAfterMs` is
+ *   kept. A sign-in that is refused for good ends the loop: nothing is gained by repeating it.
+ * - `connection.closing` is honoured: no further call leaves on that socket, what was sent may still
+ *   be answered, and then a new one is opened.
+ * - A venue that lives is never quiet for long: when nothing has come for a while the time is asked
+ *   for, and when nothing comes then either, the link is dead, whatever TCP believes.
+ */
+
+import type {
+  DescMessage,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  JsonValue,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import { create, fromJson, toJson } from "@bufbuild/protobuf";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+
+import { type AttemptOptions, type Channel, type RateLimitState, ruleOf } from "./channel.js";
+import {
+  ClientClosed,
+  ConfigurationError,
+  isTransient,
+  needsSignIn,
+  Refused,
+  ServerFault,
+  TimedOut,
+  TooManyPending,
+  TradewireError,
+  Unavailable,
+} from "./errors.js";
+import {
+  type CreateSessionResponse,
+  GetServerTimeRequestSchema,
+  SessionService,
+} from "./gen/tradewire/v1/session_service_pb.js";
+import { type ConnectionClosing, ConfigureConnectionRequestSchema, ConnectionClosingSchema } from "./gen/tradewire/v1/websocket_pb.js";
+import { type Identity, TicketUnavailable } from "./identity.js";
+import { type Answer, Exchange } from "./json_rpc.js";
+import { Listeners } from "./listeners.js";
+import { backoffMs, NotSent } from "./retry.js";
+import type { OpenSocket, Socket } from "./socket/socket.js";
+import { DETAILS, errorOfReason, errorOfStatus } from "./status.js";
+import { MessageQueue } from "./subscription.js";
+import { sleep, type World } from "./world.js";
+
+/** Where a connection is. */
+export type ConnectionState =
+  | { readonly phase: "idle" }
+  | { readonly phase: "connecting"; readonly attempt: number }
+  | { readonly phase: "live"; readonly account: string }
+  | {
+      readonly phase: "waiting";
+      readonly attempt: number;
+      /** When the next attempt is made, in milliseconds since the epoch. */
+      readonly retryAtMs: number;
+      readonly error: TradewireError;
+    }
+  | { readonly phase: "closed"; readonly error?: TradewireError };
+
+/** How a connection is kept. */
+export interface ConnectionPolicy {
+  /** Time without a message after which the venue is asked for the time. */
+  readonly askAfterMs: number;
+  /** Time without a message after which the link is dead. */
+  readonly quietMs: number;
+  /** Time for opening, signing in and configuring. */
+  readonly openTimeoutMs: number;
+  /** Bound of the first wait; each next one is twice that. */
+  readonly initialBackoffMs: number;
+  /** Bound of all waits. */
+  readonly maximumBackoffMs: number;
+  /** Greatest number of unread messages of a stream. */
+  readonly queueLengthMax: number;
+  /** Greatest number of calls without an answer. */
+  readonly pendingMax: number;
+}
+
+export const CONNECTION_POLICY: ConnectionPolicy = {
+  askAfterMs: 10_000,
+  quietMs: 25_000,
+  openTimeoutMs: 10_000,
+  initialBackoffMs: 100,
+  maximumBackoffMs: 5_000,
+  queueLengthMax: 1_024,
+  pendingMax: 1_000,
+};
+
+/** What a connection is made of. */
+export interface ConnectionOptions {
+  readonly url: string;
+  readonly identity: Identity | undefined;
+  readonly cancelOnDisconnect: boolean;
+  readonly policy: ConnectionPolicy;
+  readonly world: World;
+  readonly openSocket: OpenSocket;
+  readonly onRateLimit: (state: RateLimitState) => void;
+}
+
+// After so long a life a loss is an accident of its own, and counting begins anew.
+const SETTLED_MS = 5_000;
+// What was sent before a closing notice may still be answered, for so long.
+const CLOSING_PATIENCE_MS = 5_000;
+const TICK_MS = 1_000;
+const RENEWAL_PAUSE_MS = 5_000;
+
+/** A socket in use. */
+interface Link {
+  readonly exchange: Exchange;
+  readonly socket: Socket;
+  readonly lost: Promise<TradewireError>;
+  closing: ConnectionClosing | undefined;
+}
+
+/** See the head of this file. */
+export class Connection implements Channel {
+  private readonly states = new Listeners<ConnectionState>();
+  private readonly closings = new Listeners<ConnectionClosing>();
+  private current: ConnectionState = { phase: "idle" };
+  private link: Link | undefined;
+  private loop: Promise<void> | undefined;
+  private stop = new AbortController();
+  private readonly waiters = new Set<(error?: TradewireError) => void>();
+  private signedIn: CreateSessionResponse | undefined;
+  private renewal: Promise<void> | undefined;
+  private opened = 0;
+  private roundTrip: number | undefined;
+
+  /** @internal */
+  constructor(private readonly options: ConnectionOptions) {}
+
+  /** Where the connection is now. */
+  get state(): ConnectionState {
+    return this.current;
+  }
+
+  /** How often it was opened, the first time included. */
+  get connectCount(): number {
+    return this.opened;
+  }
+
+  /** Milliseconds that the last answer took; undefined before the first. */
+  get roundTripMs(): number | undefined {
+    return this.roundTrip;
+  }
+
+  /** The account that signed in, empty without one. */
+  get account(): string {
+    return this.signedIn?.account ?? "";
+  }
+
+  /** Call back with each state, until the returned function is called. */
+  onState(listener: (state: ConnectionState) => void): () => void {
+    return this.states.add(listener);
+  }
+
+  /** Call back with each notice that the venue is about to end the connection. */
+  onClosing(listener: (closing: ConnectionClosing) => void): () => void {
+    return this.closings.add(listener);
+  }
+
+  /**
+   * Open the connection and wait until it is live; calls and streams do so by themselves.
+   *
+   * @throws TradewireError if it cannot be opened, or not in time.
+   */
+  async connect(timeoutMs = this.options.policy.openTimeoutMs): Promise<void> {
+    try {
+      await this.ready(timeoutMs);
+    } catch (error) {
+      throw error instanceof NotSent ? error.error : error;
+    }
+  }
+
+  /** End the connection, for good. */
+  async close(): Promise<void> {
+    this.stop.abort(new ClientClosed("the client is closed"));
+    this.drop(new ClientClosed("the client is closed"));
+    await this.loop;
+    this.become({ phase: "closed" });
+    this.release(new ClientClosed("the client is closed"));
+  }
+
+  async unary<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodUnary<Input, Output>,
+    request: MessageShape<Input>,
+    options: AttemptOptions,
+  ): Promise<MessageShape<Output>> {
+    const params = toJson(method.input, request);
+    if (this.usable === undefined) {
+      await this.ready(options.timeoutMs, options.signal);
+    }
+    const name = jsonRpcName(method);
+    let result: unknown;
+    try {
+      result = await this.ask(this.live(), name, params, options);
+    } catch (error) {
+      if (!(error instanceof Refused) || !needsSignIn(error) || this.options.identity === undefined) {
+        throw error;
+      }
+      // Refused at the door: nothing happened, so this is no repetition.
+      await this.renew();
+      result = await this.ask(this.live(), name, params, options);
+    }
+    return readMessage(method.output, result);
+  }
+
+  async *stream<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodServerStreaming<Input, Output>,
+    request: MessageShape<Input>,
+    signal: AbortSignal,
+  ): AsyncGenerator<MessageShape<Output>> {
+    const params = toJson(method.input, request);
+    const { openTimeoutMs, queueLengthMax } = this.options.policy;
+    try {
+      await this.ready(openTimeoutMs, signal);
+    } catch (error) {
+      throw error instanceof NotSent ? error.error : error;
+    }
+    const link = this.live();
+    let number: number | undefined;
+    const cancel = (): void => {
+      if (number !== undefined) {
+        link.exchange.unsubscribe(number);
+      }
+    };
+    const queue = new MessageQueue<MessageShape<Output>>(queueLengthMax, cancel);
+    const onAbort = (): void => {
+      queue.close();
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      number = await link.exchange.subscribe(jsonRpcName(method), params, openTimeoutMs, {
+        message: (json) => {
+          queue.push(readMessage(method.output, json));
+        },
+        closed: (error) => {
+          queue.fail(error);
+        },
+      });
+      if (signal.aborted) {
+        cancel();
+      }
+      for (let next = await queue.next(); next.done !== true; next = await queue.next()) {
+        yield next.value;
+      }
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      queue.close();
+    }
+  }
+
+  private get usable(): Link | undefined {
+    return this.current.phase === "live" && this.link?.closing === undefined ? this.link : undefined;
+  }
+
+  private live(): Link {
+    const link = this.usable;
+    if (link === undefined) {
+      throw new NotSent(new Unavailable("the connection was lost before the call left"));
+    }
+    return link;
+  }
+
+  /** Wait until calls can leave. */
+  private async ready(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    if (this.stop.signal.aborted) {
+      throw new NotSent(new ClientClosed("the client is closed"));
+    }
+    if (this.usable !== undefined) {
+      return;
+    }
+    this.loop ??= this.run();
+    await new Promise<void>((resolve, reject) => {
+      const done = (error?: TradewireError): void => {
+        cancelTimer();
+        this.waiters.delete(done);
+        signal?.removeEventListener("abort", onAbort);
+        if (error === undefined) {
+          resolve();
+        } else {
+          reject(new NotSent(error));
+        }
+      };
+      const onAbort = (): void => {
+        done(new ClientClosed("the call was given up"));
+      };
+      const cancelTimer = this.options.world.after(timeoutMs, () => {
+        done(new Unavailable("the connection did not open in time", { cause: this.lastError() }));
+      });
+      this.waiters.add(done);
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  private lastError(): TradewireError | undefined {
+    return this.current.phase === "waiting" ? this.current.error : undefined;
+  }
+
+  private async run(): Promise<void> {
+    const { policy, world } = this.options;
+    let failures = 0;
+    while (!this.stop.signal.aborted) {
+      this.become({ phase: "connecting", attempt: failures + 1 });
+      const begun = world.monotonicMs();
+      let error: TradewireError;
+      let retryAfterMs = 0;
+      try {
+        const link = await this.open();
+        this.opened += 1;
+        this.become({ phase: "live", account: this.account });
+        this.release();
+        error = await this.watch(link);
+        retryAfterMs = Number(link.closing?.retryAfterMs ?? 0n);
+      } catch (thrown) {
+        error = asTradewireError(thrown);
+      }
+      this.drop(error);
+      if (this.stop.signal.aborted) {
+        return;
+      }
+      if (!passes(error)) {
+        this.loop = undefined;
+        this.become({ phase: "closed", error });
+        this.release(error);
+        return;
+      }
+      failures = world.monotonicMs() - begun >= SETTLED_MS ? 1 : failures + 1;
+      const delay = retryAfterMs + (error.retryAfterMs ?? 0) + backoffMs(policy, failures, world);
+      this.become({
+        phase: "waiting",
+        attempt: failures,
+        retryAtMs: Math.round(world.wallMs() + delay),
+        error,
+      });
+      await sleep(world, delay, this.stop.signal).catch(() => undefined);
+    }
+  }
+
+  /** Open a socket, sign in and configure; the link is in use from here on. */
+  private async open(): Promise<Link> {
+    const { world, policy, identity, cancelOnDisconnect } = this.options;
+    const timeout = new TimedOut("the connection did not open in time");
+    const link = await this.openLink();
+    this.link = link;
+    const late = world.after(policy.openTimeoutMs, () => {
+      link.exchange.lose(timeout);
+    });
+    try {
+      if (identity !== undefined) {
+        await this.signIn(link, identity);
+      }
+      if (cancelOnDisconnect) {
+        const request = create(ConfigureConnectionRequestSchema, { cancelOnDisconnect });
+        const params = toJson(ConfigureConnectionRequestSchema, request);
+        await this.ask(link, "connection.configure", params, { timeoutMs: policy.openTimeoutMs });
+      }
+    } finally {
+      late();
+    }
+    return link;
+  }
+
+  private async openLink(): Promise<Link> {
+    const { world, policy, openSocket, url, onRateLimit } = this.options;
+    let lose!: (error: TradewireError) => void;
+    const lost = new Promise<TradewireError>((resolve) => {
+      lose = resolve;
+    });
+    return new Promise((resolve, reject) => {
+      const exchange = new Exchange({
+        world,
+        pendingMax: policy.pendingMax,
+        send: (text) => {
+          socket.send(text);
+        },
+        notified: (method, params) => {
+          if (method === "connection.closing") {
+            this.announced(link, params);
+          }
+        },
+        answered: ({ roundTripMs, rateLimit }: Answer) => {
+          this.roundTrip = roundTripMs;
+          if (rateLimit !== undefined) {
+            onRateLimit(rateLimit);
+          }
+        },
+        lost: (error) => {
+          socket.close();
+          lose(error);
+          reject(error);
+        },
+      });
+      const late = world.after(policy.openTimeoutMs, () => {
+        exchange.lose(new TimedOut("the connection did not open in time"));
+      });
+      const socket = openSocket(url, {
+        opened: () => {
+          late();
+          resolve(link);
+        },
+        text: (data) => {
+          exchange.receive(data);
+        },
+        alive: () => {
+          exchange.alive();
+        },
+        closed: (code, reason, cause) => {
+          late();
+          exchange.lose(errorOfClose(code, reason, link.closing, cause));
+        },
+      });
+      const link: Link = { exchange, socket, lost, closing: undefined };
+      this.stop.signal.addEventListener(
+        "abort",
+        () => {
+          exchange.lose(new ClientClosed("the client is closed"));
+        },
+        { once: true },
+      );
+    });
+  }
+
+  private async signIn(link: Link, identity: Identity): Promise<void> {
+    const { world, policy } = this.options;
+    const options = { timeoutMs: policy.openTimeoutMs };
+    const call = async <Input extends DescMessage, Output extends DescMessage>(
+      method: DescMethodUnary<Input, Output>,
+      request: MessageShape<Input>,
+    ): Promise<MessageShape<Output>> => {
+      const params = toJson(method.input, request);
+      return readMessage(method.output, await this.ask(link, jsonRpcName(method), params, options));
+    };
+    const { response, renewAtMs } = await identity.signIn({
+      serverTime: () =>
+        call(SessionService.method.getServerTime, create(GetServerTimeRequestSchema)),
+      createSession: (request) => call(SessionService.method.createSession, request),
+    });
+    this.signedIn = response;
+    const cancel = world.after(Math.max(renewAtMs - world.monotonicMs(), TICK_MS), () => {
+      this.renewLater(link);
+    });
+    void link.lost.then(cancel);
+  }
+
+  /** Renew ahead of the end; a failure is tried again while the token lives. */
+  private renewLater(link: Link): void {
+    this.renew().catch(() => {
+      const cancel = this.options.world.after(RENEWAL_PAUSE_MS, () => {
+        this.renewLater(link);
+      });
+      void link.lost.then(cancel);
+    });
+  }
+
+  private renew(): Promise<void> {
+    const { identity } = this.options;
+    const { link } = this;
+    if (identity === undefined || link === undefined) {
+      return Promise.resolve();
+    }
+    this.renewal ??= this.signIn(link, identity).finally(() => {
+      this.renewal = undefined;
+    });
+    return this.renewal;
+  }
+
+  /** Watch a live link until it is lost, and return why. */
+  private async watch(link: Link): Promise<TradewireError> {
+    const { world, policy } = this.options;
+    let over = false;
+    let asked = false;
+    const tick = (): void => {
+      if (over) {
+        return;
+      }
+      const quiet = world.monotonicMs() - link.exchange.heardAtMs;
+      if (quiet >= policy.quietMs) {
+        link.exchange.lose(new TimedOut(`nothing came for ${String(policy.quietMs)} ms: the link is dead`));
+        return;
+      }
+      if (quiet >= policy.askAfterMs && !asked) {
+        asked = true;
+        const timeoutMs = policy.quietMs;
+        this.ask(link, jsonRpcName(SessionService.method.getServerTime), {}, { timeoutMs })
+          .catch(() => undefined)
+          .finally(() => {
+            asked = false;
+          });
+      }
+      world.after(Math.min(TICK_MS, policy.askAfterMs), tick);
+    };
+    tick();
+    const error = await link.lost;
+    over = true;
+    return error;
+  }
+
+  private announced(link: Link, params: unknown): void {
+    const { world } = this.options;
+    const closing = readMessage(ConnectionClosingSchema, params);
+    link.closing = closing;
+    this.closings.tell(closing);
+    const at = closing.closeTime === undefined ? 0 : timestampMs(closing.closeTime);
+    const patience = Math.min(Math.max(at - world.wallMs(), 0), CLOSING_PATIENCE_MS);
+    const reason = errorOfAnnouncement(closing);
+    link.exchange.whenIdle(() => {
+      link.exchange.lose(reason);
+    });
+    world.after(patience, () => {
+      link.exchange.lose(reason);
+    });
+    if (this.current.phase === "live") {
+      this.become({ phase: "connecting", attempt: 1 });
+    }
+  }
+
+  private async ask(
+    link: Link,
+    name: string,
+    params: JsonValue,
+    options: AttemptOptions,
+  ): Promise<unknown> {
+    if (link.exchange.pendingCount >= this.options.policy.pendingMax) {
+      throw new NotSent(
+        new TooManyPending(`${String(this.options.policy.pendingMax)} calls wait for an answer`),
+      );
+    }
+    return link.exchange.request(name, params, options.timeoutMs, options.signal);
+  }
+
+  private drop(error: TradewireError): void {
+    this.link?.exchange.lose(error);
+    this.link = undefined;
+  }
+
+  private release(error?: TradewireError): void {
+    for (const waiter of [...this.waiters]) {
+      waiter(error);
+    }
+  }
+
+  private become(state: ConnectionState): void {
+    this.current = state;
+    this.states.tell(state);
+  }
+}
+
+/** Whether it is worth another attempt. */
+function passes(error: TradewireError): boolean {
+  return isTransient(error) || error instanceof TicketUnavailable || error instanceof ServerFault;
+}
+
+function errorOfAnnouncement(closing: ConnectionClosing): TradewireError {
+  return closing.status === undefined
+    ? new Unavailable("the venue ends the connection")
+    : errorOfStatus(closing.status);
+}
+
+function errorOfClose(
+  code: number,
+  reason: string,
+  closing: ConnectionClosing | undefined,
+  cause: Error | undefined,
+): TradewireError {
+  if (closing !== undefined) {
+    return errorOfAnnouncement(closing);
+  }
+  const known = errorOfReason(reason);
+  if (known !== undefined) {
+    return known;
+  }
+  const why = [reason, cause?.message ?? ""].filter((text) => text !== "").join(", ");
+  return new Unavailable(
+    `the connection was lost (${String(code)}${why === "" ? "" : `: ${why}`})`,
+    { cause },
+  );
+}
+
+function jsonRpcName(method: Parameters<typeof ruleOf>[0]): string {
+  const rule = ruleOf(method);
+  if (rule === undefined) {
+    throw new ConfigurationError(`${method.name} cannot be called over WebSocket`);
+  }
+  return rule.jsonRpc;
+}
+
+function readMessage<Desc extends DescMessage>(schema: Desc, json: unknown): MessageShape<Desc> {
+  try {
+    return fromJson(schema, json as JsonValue, { registry: DETAILS, ignoreUnknownFields: true });
+  } catch (cause) {
+    throw new ServerFault(`the answer is no ${schema.name}`, { code: "UNKNOWN", cause });
+  }
+}
+
+function asTradewireError(thrown: unknown): TradewireError {
+  if (thrown instanceof NotSent) {
+    return thrown.error;
+  }
+  if (thrown instanceof TradewireError) {
+    return thrown;
+  }
+  throw thrown;
+}
