@@ -4,6 +4,7 @@
     proto/gen/python/buf/         the validation rules as a module, which the messages import
     proto/gen/tradewire.binpb     the descriptor set, for Envoy, buf and the document generators
     proto/gen/openapi.json        the OpenAPI document of the REST edge
+    proto/gen/asyncapi.json       the AsyncAPI document of the WebSocket edge
     proto/gen/tradewire-fix44.xml the FIX data dictionary, in the format of QuickFIX
     proto/gen/rules-of-engagement.md
                                   what FIX clients must know, table by table
@@ -37,6 +38,7 @@ SITE_PACKAGES = Path(descriptor_pb2.__file__).parents[2]
 
 IMAGE = Path("proto/gen/tradewire.binpb")
 OPENAPI = Path("proto/gen/openapi.json")
+ASYNCAPI = Path("proto/gen/asyncapi.json")
 PYTHON = Path("proto/gen/python")
 CLIENT = Path("clients/python/tradewire_client/_gen")
 # These folders hold nothing but output: what a run does not make is deleted from them.
@@ -91,6 +93,7 @@ def generate(out: Path) -> None:
     _generate_python(out, source, contract, image)
     _generate_client(out, contract, image)
     _run(out, "tradewire_contract.openapi", out / OPENAPI)
+    _run(out, "tradewire_contract.asyncapi", out / ASYNCAPI)
     _run(out, "tradewire_contract.fix", (out / IMAGE).parent)
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 
 def generated(name: str) -> bytes:
-    """Return the content of a generated file: `openapi.json` or `tradewire.binpb`.
+    """Return the content of a generated file: `openapi.json`, `asyncapi.json` or
+    `tradewire.binpb`.
 
     An installed package holds them in its own folder `gen`, a checkout in `proto/gen`.
     """

@@ -13,6 +13,7 @@ from tradewire_contract.asyncapi.reasons import PUBLIC, own_reasons, reasons_of
 from tradewire_contract.catalogue import ReasonEntry
 from tradewire_contract.methods import ContractError, Method
 from tradewire_contract.openapi.comments import Comments, summary
+from tradewire_contract.openapi.rules import Schema
 
 Operation = dict[str, Any]
 
@@ -81,35 +82,21 @@ class Operations:
 
     def add_batch(self) -> None:
         """Add an array of requests, and that of their answers."""
-        requests = sorted(
-            {str(self.operations[name]["messages"][0]["$ref"]) for name in self._sent()}
-        )
-        title = "Several requests in one frame"
-        answers = "The answers to the requests of a batch"
         bounds = {"minItems": 1, "maxItems": BATCH_MAX}
-        one_of = {"anyOf": [{"$ref": f"{ref}/payload"} for ref in map(_component, requests)]}
-        self._put(BATCH, frames.batch(BATCH, title, one_of, bounds))
-        results = [f"{name}.result" for name in self._sent()]
-        any_of = {
-            "anyOf": [
-                {"$ref": f"#/components/messages/{name}/payload"} for name in [*results, ERROR]
-            ]
-        }
-        self._put(f"{BATCH}.result", frames.batch(f"{BATCH}.result", answers, any_of, bounds))
+        request = _items("A request, as the message of its method has it.", "method")
+        self._put(BATCH, frames.batch(BATCH, "Several requests in one frame", request, bounds))
+        answer = _items("An answer, as the result of the method or the error has it.", "id")
+        title = "The answers to the requests of a batch"
+        self._put(f"{BATCH}.result", frames.batch(f"{BATCH}.result", title, answer, bounds))
         text = (
             f"An array of 1 to {BATCH_MAX} requests, answered by one array when all of them are "
             "done. Orders in it reach the venue in their order. The answers of an array can stand "
             "in another order; notifications in it have none, and if there is nothing else in it, "
             "nothing answers."
         )
-        self.operations[BATCH] = self._send(BATCH, title=title, text=text, tag=CONNECTION_TAG)
-
-    def _sent(self) -> list[str]:
-        return [
-            name
-            for name, operation in self.operations.items()
-            if operation["action"] == "send" and name != BATCH
-        ]
+        self.operations[BATCH] = self._send(
+            BATCH, title="Sends several requests in one frame", text=text, tag=CONNECTION_TAG
+        )
 
     def _add_stream(self, method: Method, title: str) -> None:
         name = method.json_rpc
@@ -191,8 +178,14 @@ def _of_channel(name: str) -> dict[str, str]:
     return {"$ref": f"#/channels/{CHANNEL}/messages/{name}"}
 
 
-def _component(reference: str) -> str:
-    return reference.replace(f"#/channels/{CHANNEL}/", "#/components/")
+def _items(text: str, member: str) -> Schema:
+    """Return what stands in an array; what else it has is said once, at the messages themselves."""
+    return {
+        "type": "object",
+        "description": text,
+        "properties": {"jsonrpc": {"const": "2.0"}},
+        "required": ["jsonrpc", member],
+    }
 
 
 def _decapitalized(text: str) -> str:

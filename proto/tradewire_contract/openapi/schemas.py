@@ -20,6 +20,7 @@ from google.protobuf.descriptor import (
     FieldDescriptor,
     OneofDescriptor,
 )
+from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
 
@@ -167,6 +168,8 @@ class Schemas:
             if direction is Direction.REQUEST:
                 return {"type": "string", "format": "date-time"}
             return {"type": "string", "format": "date-time", "pattern": "Z$"}
+        if message.full_name == Struct.DESCRIPTOR.full_name:
+            return {"type": "object"}
         if place is Place.ADDRESS:
             raise ContractError(f"{message.full_name} cannot stand in a path or query")
         return self.message(message, direction)
