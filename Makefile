@@ -51,6 +51,15 @@ OPENAPI_BASELINE := proto/baseline.openapi.json
 gen: $(READY) ## Generate everything that follows from the contract
 	$(BIN)/python proto/generate.py
 	$(BIN)/python clients/python/generate_values.py
+	$(MAKE) --no-print-directory gen-typescript
+
+.PHONY: gen-typescript
+gen-typescript: $(READY) ## Generate the contract of the TypeScript client, where npm is
+	@if command -v npm >/dev/null; then \
+		$(MAKE) --no-print-directory --silent $(TYPESCRIPT_INSTALLED) || \
+		echo "npm has failed: a part of the TypeScript client stays as it is"; \
+	fi
+	$(BIN)/python clients/typescript/generate.py
 
 .PHONY: baseline
 baseline: gen ## Declare the contract published: later changes must not break it
@@ -66,6 +75,7 @@ format: $(READY) ## Format the code and apply the fixes that are safe
 check: $(READY) ## Check generated code, contract, style, types and imports
 	$(BIN)/python proto/generate.py --check
 	$(BIN)/python clients/python/generate_values.py --check
+	$(BIN)/python clients/typescript/generate.py --check
 	$(BIN)/buf lint $(IMAGE) --path tradewire
 	$(BIN)/buf breaking $(IMAGE) --against $(BASELINE) --path tradewire --exclude-imports
 	$(BIN)/python proto/check_openapi.py
@@ -91,6 +101,55 @@ $(EXPLORED): $(EXPLORER)/package.json $(EXPLORER)/package-lock.json
 	cd $(EXPLORER) && npm ci --ignore-scripts --loglevel=error
 	touch $@
 
+TYPESCRIPT := clients/typescript
+TERMINAL := clients/terminal
+# What each build is made of. What is built stands beside it, and is not committed.
+TYPESCRIPT_FILES := $(wildcard $(TYPESCRIPT)/*.json) $(shell find $(TYPESCRIPT)/src -type f 2>/dev/null)
+TERMINAL_FILES := $(wildcard $(TERMINAL)/*.json $(TERMINAL)/*.ts $(TERMINAL)/*.html) \
+	$(shell find $(TERMINAL)/src $(TERMINAL)/public -type f 2>/dev/null)
+TYPESCRIPT_INSTALLED := $(TYPESCRIPT)/node_modules/.installed
+TYPESCRIPT_BUILT := $(TYPESCRIPT)/dist/.built
+TERMINAL_INSTALLED := $(TERMINAL)/node_modules/.installed
+TERMINAL_BUILT := $(TERMINAL)/dist/index.html
+
+.PHONY: typescript
+typescript: ## Build the TypeScript client, where npm is
+	@if ! command -v npm >/dev/null; then \
+		echo "npm is not here: the TypeScript client is not built"; \
+	else \
+		$(MAKE) --no-print-directory --silent $(TYPESCRIPT_BUILT) || \
+		echo "npm has failed: the TypeScript client is not built"; \
+	fi
+
+.PHONY: terminal
+terminal: ## Build the terminal in the browser, where npm is
+	@if ! command -v npm >/dev/null; then \
+		echo "npm is not here: the venue comes without the terminal in the browser"; \
+	else \
+		$(MAKE) --no-print-directory --silent $(TERMINAL_BUILT) || \
+		echo "npm has failed: the venue comes without the terminal, or with the one built before"; \
+	fi
+
+$(TYPESCRIPT_INSTALLED): $(TYPESCRIPT)/package.json $(TYPESCRIPT)/package-lock.json
+	cd $(TYPESCRIPT) && npm ci --ignore-scripts --loglevel=error
+	touch $@
+
+$(TYPESCRIPT_BUILT): $(TYPESCRIPT_INSTALLED) $(TYPESCRIPT_FILES)
+	cd $(TYPESCRIPT) && npm run --silent build
+	touch $@
+
+# It has the client as a link, so that is built first.
+$(TERMINAL_INSTALLED): $(TYPESCRIPT_INSTALLED) $(TERMINAL)/package.json $(TERMINAL)/package-lock.json
+	cd $(TERMINAL) && npm ci --ignore-scripts --loglevel=error
+	touch $@
+
+# Beside the former one, which a venue may be serving, until it is whole.
+$(TERMINAL_BUILT): $(TERMINAL_INSTALLED) $(TYPESCRIPT_BUILT) $(TERMINAL_FILES)
+	cd $(TERMINAL) && npm run --silent build -- --outDir dist.part --emptyOutDir --logLevel error
+	rm -rf $(TERMINAL)/dist
+	mv $(TERMINAL)/dist.part $(TERMINAL)/dist
+	touch $@
+
 FIX_PEER := tests/support/fix_peers/node
 FIX_PEERED := $(FIX_PEER)/node_modules/.installed
 
@@ -107,8 +166,24 @@ $(FIX_PEERED): $(FIX_PEER)/package.json $(FIX_PEER)/package-lock.json
 	cd $(FIX_PEER) && npm ci --ignore-scripts --loglevel=error
 	touch $@
 
+ASYNCAPI_PARSER := tests/support/asyncapi_parser
+ASYNCAPI_PARSED := $(ASYNCAPI_PARSER)/node_modules/.installed
+
+.PHONY: asyncapi-parser
+asyncapi-parser: ## Install the parser that the AsyncAPI document is checked with, where npm is
+	@if ! command -v npm >/dev/null; then \
+		echo "npm is not here: the tests do without AsyncAPI's own parser"; \
+	else \
+		$(MAKE) --no-print-directory --silent $(ASYNCAPI_PARSED) || \
+		echo "npm has failed: the tests do without AsyncAPI's own parser"; \
+	fi
+
+$(ASYNCAPI_PARSED): $(ASYNCAPI_PARSER)/package.json $(ASYNCAPI_PARSER)/package-lock.json
+	cd $(ASYNCAPI_PARSER) && npm ci --ignore-scripts --loglevel=error
+	touch $@
+
 .PHONY: test
-test: $(READY) explorer fix-peer ## Run the tests; ARGS="-k name" chooses
+test: $(READY) explorer terminal fix-peer asyncapi-parser ## Run the tests; ARGS="-k name" chooses
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-slow
@@ -133,7 +208,7 @@ crash: $(READY) ## Kill the venue 20 times under load, check every promise; ARGS
 	$(BIN)/python -m tests.simulation.crash $(ARGS)
 
 .PHONY: up
-up: $(READY) explorer ## Run a venue; ARGS="--help" lists what can be set
+up: $(READY) explorer terminal ## Run a venue; ARGS="--help" lists what can be set
 	$(BIN)/tradewire up $(ARGS)
 
 .PHONY: help

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tradewire_gateway.web.demo_sign_in import BURST
-from tradewire_gateway.web.terminal_files import terminal_folder
+from tradewire_gateway.web.terminal_files import newest_build
 
 from tests.support.command_line import VenueProcess, venue_process
 from tests.support.rest import failure_of_response
@@ -95,7 +95,7 @@ def test_the_banner_says_where_the_terminal_is_or_how_to_get_it(
 ) -> None:
     page = client.get("/console/", headers={"accept": "text/html"})
     assert f"{rest.replace('http', 'ws')}/v1/ws" in venue.printed
-    if terminal_folder() is None:
+    if newest_build() is None:
         assert page.status_code == 404
         assert "make terminal" in page.text
         assert "make terminal" in venue.printed

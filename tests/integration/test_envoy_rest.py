@@ -403,8 +403,9 @@ async def test_pages_and_health_are_behind_envoy_too() -> None:
         assert docs.status_code == 200
         assert docs.headers["content-type"].startswith("text/html")
         assert root.headers["location"] == "/docs"
-        # It is the HTTP edge that answers, until there is a WebSocket gateway.
-        assert failure_of_response(socket).reason == "METHOD_NOT_FOUND"
+        # It is the HTTP edge that answers.
+        assert socket.status_code == 426
+        assert socket.json()["details"][0]["reason"] == "METHOD_NOT_ALLOWED"
         assert "server" not in docs.headers
 
 

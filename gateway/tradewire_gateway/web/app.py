@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -30,6 +31,7 @@ _SECURITY_HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
+WEBSOCKET = "/v1/ws"
 _READING = ("GET", "HEAD")
 # What is handed to a connection before it has taken the former part: readers that do not read make
 # the process hold no more.
@@ -92,6 +94,15 @@ class _Edge:
         return document
 
     async def _missing(self, request: Request) -> Document:
+        if request.url.path == WEBSOCKET:
+            return replace(
+                refusal(
+                    "METHOD_NOT_ALLOWED",
+                    f"{WEBSOCKET} is opened as a WebSocket",
+                    headers=(("upgrade", "websocket"),),
+                ),
+                status=426,
+            )
         if not wants_page(request) or request.url.path.startswith("/v1/"):
             return refusal("METHOD_NOT_FOUND", "there is nothing at this path")
         # One page for all that does not exist: it would take long to make, for anybody who asks.

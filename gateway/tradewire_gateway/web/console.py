@@ -1,7 +1,7 @@
 """`/console`: the terminal in the browser, what it has to know of the venue, and the demo sign-in.
 
-Where the terminal was not built, a page says so and what to do. It is looked for again each time,
-so a terminal that is built while the venue runs is there at once.
+Where the terminal was not built, a page says so and what to do. It is looked for again with each
+page, so a terminal that is built, or built anew, while the venue runs is there at once.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from tradewire_gateway.web.demo_sign_in import DemoDesk
 from tradewire_gateway.web.documents import JSON, Document, answer
 from tradewire_gateway.web.options import WebOptions
 from tradewire_gateway.web.refusals import refusal, wants_page
-from tradewire_gateway.web.terminal_files import PREFIX, read_terminal, terminal_folder
+from tradewire_gateway.web.terminal_files import PREFIX, Build, newest_build, read_terminal
 
 CONFIG = "/console/config.json"
 WITHOUT_SLASH = "/console"
@@ -40,6 +40,7 @@ class Console:
         """`missing_page` makes the page for a path at which nothing is."""
         self._missing_page = missing_page
         self._files: Mapping[str, Document] = {}
+        self._build: Build | None = None
         self._reading = asyncio.Lock()
         self._desk = None if options.demo is None else DemoDesk(options.demo, clock=clock)
         config = {
@@ -67,7 +68,7 @@ class Console:
             return RedirectResponse(PREFIX, 308)
         if path == CONFIG:
             return answer(request, self._config)
-        files = await self._built()
+        files = self._files if path in self._files and path != PREFIX else await self._built()
         document = files.get(path)
         if document is None:
             document = await self._missing(request, is_built=bool(files))
@@ -79,12 +80,12 @@ class Console:
         return answer(request, await desk.respond(request, address=client_address(request.scope)))
 
     async def _built(self) -> Mapping[str, Document]:
-        """Return the terminal's files, which are read when they are first there."""
+        """Return the terminal's files, which are read when there is another build of them."""
         async with self._reading:
-            if not self._files:
-                folder = await asyncio.to_thread(terminal_folder)
-                if folder is not None:
-                    self._files = await asyncio.to_thread(read_terminal, folder)
+            build = await asyncio.to_thread(newest_build)
+            if build != self._build:
+                files = await asyncio.to_thread(read_terminal, build.folder) if build else {}
+                self._files, self._build = files, build
             return self._files
 
     async def _missing(self, request: Request, *, is_built: bool) -> Document:

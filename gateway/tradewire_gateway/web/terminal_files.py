@@ -4,9 +4,11 @@ They are read into one table by path when the terminal is first asked for, so a 
 looked up and never joined to a folder. What is no file of a build, or too much, is not served.
 """
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from tradewire_gateway.web.contract_files import CHECKOUT
 from tradewire_gateway.web.documents import Document
@@ -45,11 +47,18 @@ _POLICY = ("content-security-policy", CONTENT_SECURITY_POLICY)
 _log = logging.getLogger(__name__)
 
 
-def terminal_folder() -> Path | None:
-    """Return where the built terminal is, None if it was not built."""
+class Build(NamedTuple):
+    """A built terminal: where it is, and when it was built, in nanoseconds."""
+
+    folder: Path
+    time_ns: int
+
+
+def newest_build() -> Build | None:
+    """Return the built terminal, None if there is none."""
     for folder in (INSTALLED, BUILT):
-        if (folder / INDEX).is_file():
-            return folder
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return Build(folder, (folder / INDEX).stat().st_mtime_ns)
     return None
 
 

@@ -26,7 +26,7 @@ from tradewire_client import Client, Ed25519Key
 from tradewire_gateway.channel import InProcessChannel, InProcessServer
 from tradewire_gateway.web import WebOptions, serve_web
 from tradewire_gateway.web.demo_sign_in import DemoSignIn
-from tradewire_gateway.web.terminal_files import terminal_folder
+from tradewire_gateway.web.terminal_files import newest_build
 from tradewire_gateway.ws import AllowedOrigins, Gateway, WebSocketOptions
 from tradewire_gateway.ws.meters import Meters as WebSocketMeters
 
@@ -298,7 +298,7 @@ def _welcome(hosted: Hosted, notes: list[str], *, with_bots: bool) -> Renderable
         websocket = running.rest.replace("http", "ws", 1)
         facts.add_row("WebSocket", f"{websocket}/v1/ws")
         facts.add_row("documents", f"{running.rest}/docs")
-        built = terminal_folder() is not None
+        built = newest_build() is not None
         facts.add_row("terminal", f"{running.rest}/console" if built else TERMINAL_NOT_BUILT)
     if running.fix:
         kind = "FIX 4.4 with TLS" if running.tls else "FIX 4.4"

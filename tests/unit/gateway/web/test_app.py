@@ -135,7 +135,7 @@ async def test_pages_are_for_reading(client: httpx.AsyncClient, method: str) -> 
     assert answer.json()["details"][0]["reason"] == "METHOD_NOT_ALLOWED"
 
 
-@pytest.mark.parametrize("path", ["/console/no", "/v1/ws", "/nothing", "/docs/nothing"])
+@pytest.mark.parametrize("path", ["/console/no", "/v1/ws/no", "/nothing", "/docs/nothing"])
 async def test_what_is_not_there_is_the_catalogues_error(
     client: httpx.AsyncClient, path: str
 ) -> None:
@@ -160,8 +160,14 @@ async def test_people_get_a_page_and_programs_json(client: httpx.AsyncClient) ->
         answer = await client.get(path, headers=BROWSER)
         assert answer.status_code == 404
         assert answer.headers["content-type"].startswith("text/html")
-    socket = await client.get("/v1/ws", headers=BROWSER)
-    assert socket.headers["content-type"] == "application/json"
+    call = await client.get("/v1/nothing", headers=BROWSER)
+    assert call.headers["content-type"] == "application/json"
+
+
+async def test_who_does_not_ask_for_a_websocket_is_told_to(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/v1/ws", headers=BROWSER)
+    assert (answer.status_code, answer.headers["upgrade"]) == (426, "websocket")
+    assert answer.json()["details"][0]["reason"] == "METHOD_NOT_ALLOWED"
 
 
 @pytest.mark.parametrize(

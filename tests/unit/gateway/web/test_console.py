@@ -1,5 +1,6 @@
 """The terminal's files, and the demo sign-in: for its own pages, and for nobody else."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -162,6 +163,20 @@ async def test_where_it_was_not_built_a_page_says_what_to_do(dist: Path) -> None
         missing = await client.get("/console/nothing", headers=BROWSER)
         assert missing.status_code == 404
         assert "make terminal" not in missing.text
+
+
+async def test_one_that_is_built_anew_is_there_at_once(dist: Path) -> None:
+    write_terminal(dist)
+    async with edge() as client:
+        assert "Terminal" in (await client.get("/console/")).text
+        (dist / "assets" / "index-3f9ac2.js").rename(dist / "assets" / "index-77aa01.js")
+        (dist / "index.html").write_text("another")
+        os.utime(dist / "index.html", ns=(1, 1))
+        assert (await client.get("/console/")).text == "another"
+        assert (await client.get("/console/assets/index-77aa01.js")).status_code == 200
+        assert (await client.get("/console/assets/index-3f9ac2.js")).status_code == 404
+        (dist / "index.html").unlink()
+        assert (await client.get("/console/")).status_code == 404
 
 
 async def test_an_installed_one_comes_first(dist: Path) -> None:

@@ -50,7 +50,7 @@ async def test_a_connection_that_stays_open_does_not_hold_up_the_end() -> None:
     async with serve_web(options()) as address:
         host, _, port = address.rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"GET /v1/ws HTTP/1.1\r\nhost: edge\r\n\r\n")
+        writer.write(b"GET /nothing HTTP/1.1\r\nhost: edge\r\n\r\n")
         assert (await reader.readline()).startswith(b"HTTP/1.1 404")
     assert b"METHOD_NOT_FOUND" in await asyncio.wait_for(reader.read(), 30)
     writer.close()
