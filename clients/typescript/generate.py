@@ -38,7 +38,7 @@ HEAD = """\
  */
 """
 TYPES = """\
-/** One way to call a method over REST; `body` is true when the fields beside the path are its JSON body. */
+/** One way to call a method over REST; `body`: the fields beside the path are its JSON body. */
 export interface HttpBinding {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
@@ -105,19 +105,18 @@ def main() -> int:
                 _apply(out / path, HERE / path)
             return 0
         for path in stale:
-            print(f"stale: clients/typescript/{path}", file=sys.stderr)
+            sys.stderr.write(f"stale: clients/typescript/{path}\n")
         if stale:
-            print("Run `make gen` and commit the result.", file=sys.stderr)
+            sys.stderr.write("Run `make gen` and commit the result.\n")
         return 1 if stale else 0
 
 
 def _generate_messages(out: Path) -> bool:
     """Write messages and services below `out`; False where the plugin is not installed."""
     if not PLUGIN.exists() or shutil.which("node") is None:
-        print(
+        sys.stderr.write(
             "protoc-gen-es is not here (`make typescript` installs it, where npm is): "
-            "the messages of the TypeScript client are left as they are",
-            file=sys.stderr,
+            "the messages of the TypeScript client are left as they are\n"
         )
         return False
     subprocess.run([BUF, "generate", "--output", out], cwd=HERE, check=True)
@@ -220,11 +219,6 @@ def _method(method: Method) -> dict[str, Any]:
 
 def _rules(served: list[Method]) -> dict[str, dict[str, Any]]:
     messages = {method.request.full_name: method.request for method in served}
-    messages |= {
-        "tradewire.v1.SessionSignature": messages["tradewire.v1.CreateSessionRequest"]
-        .fields_by_name["signature"]
-        .message_type
-    }
     found = {name: _message_rules(message) for name, message in sorted(messages.items())}
     return {name: rules for name, rules in found.items() if rules}
 

@@ -250,6 +250,7 @@ export class Client {
     const [sunset, link] = [headers.get("sunset"), headers.get("link")];
     const end = sunset === null ? "" : ` and ends on ${sunset}`;
     const more = link === null ? "" : `, see ${link}`;
+    // eslint-disable-next-line no-console -- where warnings go unless the program says otherwise
     const warn = this.options.onWarning ?? console.warn;
     warn(`tradewire-client: ${method} is deprecated${end}${more}`);
   }

@@ -130,7 +130,7 @@ export class Connection implements Channel {
   private current: ConnectionState = { phase: "idle" };
   private link: Link | undefined;
   private loop: Promise<void> | undefined;
-  private stop = new AbortController();
+  private readonly stop = new AbortController();
   private readonly waiters = new Set<(error?: TradewireError) => void>();
   private signedIn: CreateSessionResponse | undefined;
   private renewal: Promise<void> | undefined;
@@ -261,6 +261,10 @@ export class Connection implements Channel {
     }
   }
 
+  private isStopped(): boolean {
+    return this.stop.signal.aborted;
+  }
+
   private get usable(): Link | undefined {
     return this.current.phase === "live" && this.link?.closing === undefined ? this.link : undefined;
   }
@@ -275,7 +279,7 @@ export class Connection implements Channel {
 
   /** Wait until calls can leave. */
   private async ready(timeoutMs: number, signal?: AbortSignal): Promise<void> {
-    if (this.stop.signal.aborted) {
+    if (this.isStopped()) {
       throw new NotSent(new ClientClosed("the client is closed"));
     }
     if (this.usable !== undefined) {
@@ -311,7 +315,7 @@ export class Connection implements Channel {
   private async run(): Promise<void> {
     const { policy, world } = this.options;
     let failures = 0;
-    while (!this.stop.signal.aborted) {
+    while (!this.isStopped()) {
       this.become({ phase: "connecting", attempt: failures + 1 });
       const begun = world.monotonicMs();
       let error: TradewireError;
@@ -327,7 +331,7 @@ export class Connection implements Channel {
         error = asTradewireError(thrown);
       }
       this.drop(error);
-      if (this.stop.signal.aborted) {
+      if (this.isStopped()) {
         return;
       }
       if (!passes(error)) {
@@ -479,12 +483,9 @@ export class Connection implements Channel {
   /** Watch a live link until it is lost, and return why. */
   private async watch(link: Link): Promise<TradewireError> {
     const { world, policy } = this.options;
-    let over = false;
     let asked = false;
+    let cancelTick = (): void => undefined;
     const tick = (): void => {
-      if (over) {
-        return;
-      }
       const quiet = world.monotonicMs() - link.exchange.heardAtMs;
       if (quiet >= policy.quietMs) {
         link.exchange.lose(new TimedOut(`nothing came for ${String(policy.quietMs)} ms: the link is dead`));
@@ -499,12 +500,14 @@ export class Connection implements Channel {
             asked = false;
           });
       }
-      world.after(Math.min(TICK_MS, policy.askAfterMs), tick);
+      cancelTick = world.after(Math.min(TICK_MS, policy.askAfterMs), tick);
     };
     tick();
-    const error = await link.lost;
-    over = true;
-    return error;
+    try {
+      return await link.lost;
+    } finally {
+      cancelTick();
+    }
   }
 
   private announced(link: Link, params: unknown): void {
@@ -518,9 +521,11 @@ export class Connection implements Channel {
     link.exchange.whenIdle(() => {
       link.exchange.lose(reason);
     });
-    world.after(patience, () => {
-      link.exchange.lose(reason);
-    });
+    void link.lost.then(
+      world.after(patience, () => {
+        link.exchange.lose(reason);
+      }),
+    );
     if (this.current.phase === "live") {
       this.become({ phase: "connecting", attempt: 1 });
     }
@@ -608,8 +613,7 @@ function asTradewireError(thrown: unknown): TradewireError {
   if (thrown instanceof NotSent) {
     return thrown.error;
   }
-  if (thrown instanceof TradewireError) {
-    return thrown;
-  }
-  throw thrown;
+  return thrown instanceof TradewireError
+    ? thrown
+    : new ConfigurationError(`signing in failed: ${String(thrown)}`, { cause: thrown });
 }

@@ -275,10 +275,8 @@ export async function* everyTrade(
     for await (const change of stream) {
       const batch = change === "caught up" ? [] : change.trades;
       const first = batch[0]?.tradeId;
-      if (last === undefined) {
-        // From now: what is in the newest message, or after the newest trade that there is.
-        last = first === undefined ? ((await fetch(undefined)).at(-1)?.tradeId ?? 0n) : first - 1n;
-      }
+      // From now: what is in the newest message, or after the newest trade that there is.
+      last ??= first === undefined ? ((await fetch(undefined)).at(-1)?.tradeId ?? 0n) : first - 1n;
       while (first === undefined || last < first - 1n) {
         const page: readonly Trade[] = await fetch(last);
         if (page.length === 0 && first !== undefined) {

@@ -153,14 +153,14 @@ export abstract class NumberedStream<
   protected override accept(message: Message, handOut: (item: Item) => void): void {
     const { event } = message;
     if (event.case === "snapshot") {
-      this.take(event.value as AccountSnapshot);
+      this.take(event.value);
     } else if (event.case === "caughtUp") {
-      const { journalId, asOfSequence } = event.value as CaughtUp;
+      const { journalId, asOfSequence } = event.value;
       this.cursor.checkJournal(journalId);
       this.cursor.confirm(asOfSequence);
       this.live = true;
     } else if (event.case === "heartbeat") {
-      this.cursor.confirm((event.value as Heartbeat).asOfSequence);
+      this.cursor.confirm(event.value.asOfSequence);
     }
     for (const item of this.items(message)) {
       this.cursor.advance(this.number(item));

@@ -42,7 +42,7 @@ export class PlainCalls {
         options.signal,
         options.timeoutMs,
         authorization(token),
-        request as MessageInitShape<Input>,
+        request,
       );
       this.observe(method.name, response.header);
       return response.message;

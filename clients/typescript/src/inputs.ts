@@ -26,7 +26,7 @@ export function enumValue<Enum extends Record<string, string | number>>(
   field: string,
 ): Enum[keyof Enum] {
   const found =
-    typeof given === "string" ? values[given.toUpperCase()] : given === undefined ? 0 : given;
+    typeof given === "string" ? values[given.toUpperCase()] : (given ?? 0);
   if (typeof found !== "number" || typeof values[String(found)] !== "string") {
     const names = Object.keys(values).filter((name) => !/^[0-9]|^UNSPECIFIED$/.test(name));
     throw new TypeError(

@@ -71,7 +71,7 @@ export class Ed25519Key implements Key {
     const pair = (await crypto.subtle.generateKey("Ed25519", false, [
       "sign",
       "verify",
-    ])) as CryptoKeyPair;
+    ]));
     const raw = await crypto.subtle.exportKey("raw", pair.publicKey);
     return { key: new Ed25519Key("", pair.privateKey), publicKey: base64url(new Uint8Array(raw)) };
   }

@@ -26,18 +26,18 @@ import { type TimeInput, times } from "./inputs.js";
 import { Pages } from "./pages.js";
 import type { Plumbing } from "./stream.js";
 
-const INTERVALS = {
+const INTERVALS: Readonly<Record<CandleIntervalInput, CandleInterval>> = {
   "1m": CandleInterval.CANDLE_INTERVAL_1M,
   "5m": CandleInterval.CANDLE_INTERVAL_5M,
   "15m": CandleInterval.CANDLE_INTERVAL_15M,
   "1h": CandleInterval.CANDLE_INTERVAL_1H,
   "4h": CandleInterval.CANDLE_INTERVAL_4H,
   "1d": CandleInterval.CANDLE_INTERVAL_1D,
-} as const;
+};
 const TRADES_PAGE = 1_000;
 
 /** The length of a candle, e.g. `"1m"`. */
-export type CandleIntervalInput = keyof typeof INTERVALS;
+export type CandleIntervalInput = "1m" | "5m" | "15m" | "1h" | "4h" | "1d";
 
 export class Market {
   /** @internal */
@@ -139,8 +139,8 @@ export class Market {
     } = {},
   ): Promise<Candle[]> {
     const { startTime, endTime, pageSize = 0 } = options;
-    const value: CandleInterval | undefined = INTERVALS[interval];
-    if (value === undefined) {
+    const value = INTERVALS[interval];
+    if (!Object.hasOwn(INTERVALS, interval)) {
       throw new TypeError(`interval is one of ${Object.keys(INTERVALS).join(", ")}`);
     }
     const { listCandles } = MarketDataService.method;

@@ -111,7 +111,7 @@ export class Retrier {
     for (let number = 1; ; number += 1) {
       const left = Math.max(end - this.world.monotonicMs(), 1);
       let error: TradewireError;
-      let sent = true;
+      let sent: boolean;
       try {
         const result = await attempt(Math.min(this.policy.attemptTimeoutMs, left));
         return { result, earlierAttempts: unclear };
