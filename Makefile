@@ -150,6 +150,11 @@ $(TERMINAL_BUILT): $(TERMINAL_INSTALLED) $(TYPESCRIPT_BUILT) $(TERMINAL_FILES)
 	mv $(TERMINAL)/dist.part $(TERMINAL)/dist
 	touch $@
 
+.PHONY: wheel
+wheel: $(READY) terminal ## Build the wheels below dist/, with the terminal where npm is
+	$(BIN)/uv build --quiet --wheel --no-build-isolation --out-dir dist .
+	$(BIN)/uv build --quiet --wheel --no-build-isolation --out-dir dist clients/python
+
 FIX_PEER := tests/support/fix_peers/node
 FIX_PEERED := $(FIX_PEER)/node_modules/.installed
 
