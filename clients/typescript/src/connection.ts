@@ -40,6 +40,7 @@ import {
   TradewireError,
   Unavailable,
 } from "./errors.js";
+import type { Scope } from "./gen/tradewire/v1/options_pb.js";
 import {
   type CreateSessionResponse,
   GetServerTimeRequestSchema,
@@ -158,6 +159,11 @@ export class Connection implements Channel {
   /** The account that signed in, empty without one. */
   get account(): string {
     return this.signedIn?.account ?? "";
+  }
+
+  /** What the session of the connection permits; empty without one. */
+  get scopes(): readonly Scope[] {
+    return this.signedIn?.scopes ?? [];
   }
 
   /** Call back with each state, until the returned function is called. */
