@@ -1,0 +1,71 @@
+/** Why the venue did not do what was asked, and where on the ticket that belongs. */
+
+/** The fields of a ticket and of an amendment that can be wrong. */
+export type FieldName = "price" | "quantity" | "quoteQuantity" | "timeInForce" | "postOnly" | "expireTime";
+export type FieldErrors = Partial<Record<FieldName, string>>;
+
+export interface FieldViolation {
+  /** As the contract names it, in snake_case or camelCase. */
+  readonly field: string;
+  readonly text: string;
+}
+
+/** A refusal or rejection of the venue, or a call that did not reach it. */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+
+  constructor(
+    message: string,
+    /** Name of the catalogue, e.g. `PRICE_OFF_TICK`; empty when the venue did not answer. */
+    readonly reason: string,
+    readonly violations: readonly FieldViolation[] = [],
+    /** What to do next, a sentence of the catalogue. */
+    readonly advice = "",
+    /** True when nobody knows whether it had an effect. */
+    readonly outcomeUnknown = false,
+  ) {
+    super(message);
+  }
+
+  /** One text for a toast: what happened, then what to do. */
+  get text(): string {
+    return this.advice && !this.message.includes(this.advice) ? `${this.message} ${this.advice}` : this.message;
+  }
+}
+
+const FIELDS: ReadonlyMap<string, FieldName> = new Map([
+  ["price", "price"],
+  ["quantity", "quantity"],
+  ["quote_quantity", "quoteQuantity"],
+  ["time_in_force", "timeInForce"],
+  ["post_only", "postOnly"],
+  ["expire_time", "expireTime"],
+]);
+
+const REASONS: ReadonlyMap<string, FieldName> = new Map([
+  ["PRICE_OFF_TICK", "price"],
+  ["PRICE_OUT_OF_RANGE", "price"],
+  ["PRICE_OUT_OF_BAND", "price"],
+  ["QUANTITY_OFF_LOT", "quantity"],
+  ["QUANTITY_OUT_OF_RANGE", "quantity"],
+  ["QUANTITY_BELOW_FILLED", "quantity"],
+  ["NOTIONAL_OUT_OF_RANGE", "quantity"],
+  ["INSUFFICIENT_FUNDS", "quantity"],
+  ["EXPIRE_TIME_INVALID", "expireTime"],
+  ["POST_ONLY_WOULD_TRADE", "price"],
+  ["INSTRUMENT_POST_ONLY", "postOnly"],
+]);
+
+const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** Finds the fields that a refusal is about; empty when it is about the order as a whole. */
+export function fieldErrors(refusal: Refusal): FieldErrors {
+  const errors: FieldErrors = {};
+  for (const { field, text } of refusal.violations) {
+    const name = FIELDS.get(snakeCase(field.split(".").at(-1) ?? field));
+    if (name !== undefined) errors[name] ??= text;
+  }
+  if (Object.keys(errors).length > 0) return errors;
+  const name = REASONS.get(refusal.reason);
+  return name === undefined ? {} : { [name]: refusal.text };
+}

@@ -1,0 +1,112 @@
+/** Orders that work: amended in place, canceled one by one. */
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useCallback } from "preact/hooks";
+import type { Order } from "../../../domain/types.js";
+import { exact, timeOfDay, dateAndTime } from "../../../money/format.js";
+import { describe } from "../../../stores/terminal.js";
+import { useTerminal } from "../../context.js";
+import { Close, Pencil } from "../../parts/icons.js";
+import { Empty, Loaded } from "../../parts/Notice.js";
+import { SideLabel } from "../../parts/SideLabel.js";
+import { Cell, Table } from "../../parts/Table.js";
+import { AmendRow } from "./AmendRow.js";
+import { filledPercent, priceText, Status, termsText } from "./columns.js";
+
+export const COLUMNS = {
+  time: { name: "Time", minor: true },
+  symbol: { name: "Instrument" },
+  side: { name: "Side" },
+  terms: { name: "Type", minor: true },
+  price: { name: "Price", figure: true },
+  quantity: { name: "Quantity", figure: true },
+  filled: { name: "Filled", figure: true },
+  status: { name: "Status" },
+  actions: { name: "Actions", silent: true },
+} as const;
+
+export function OpenOrders(): JSX.Element {
+  const { orders, executions } = useTerminal();
+  const amending = useSignal("");
+  const open = orders.open.value;
+  const close = useCallback(() => {
+    amending.value = "";
+  }, []);
+  return (
+    <Loaded
+      loading={executions.loading.value}
+      what="your orders"
+      retry={() => {
+        executions.open();
+      }}
+    >
+      {open.length === 0 ? (
+        <Empty title="No open orders">Orders that work stand here. Click a price in the book to begin one.</Empty>
+      ) : (
+        <Table label="Open orders" columns={Object.values(COLUMNS)}>
+          {open.map((order) =>
+            order.orderId === amending.value ? (
+              <AmendRow key={`amend-${order.orderId}`} order={order} close={close} />
+            ) : (
+              <OrderRow
+                key={order.orderId}
+                order={order}
+                amend={() => {
+                  amending.value = order.orderId;
+                }}
+              />
+            ),
+          )}
+        </Table>
+      )}
+    </Loaded>
+  );
+}
+
+function OrderRow({ order, amend }: { readonly order: Order; readonly amend: () => void }): JSX.Element {
+  const terminal = useTerminal();
+  const instrument = terminal.instruments.find(order.symbol);
+  const canceling = terminal.canceling.value.has(order.orderId);
+  const { canTrade } = terminal.session;
+  return (
+    <tr data-order={order.orderId}>
+      <Cell column={COLUMNS.time} title={dateAndTime(order.createTime)}>
+        <span class="figure">{timeOfDay(order.createTime)}</span>
+      </Cell>
+      <Cell column={COLUMNS.symbol} kind="lead">
+        {order.symbol}
+      </Cell>
+      <Cell column={COLUMNS.side}>
+        <SideLabel side={order.side} />
+      </Cell>
+      <Cell column={COLUMNS.terms}>{termsText(order)}</Cell>
+      <Cell column={COLUMNS.price}>{priceText(order.price, instrument)}</Cell>
+      <Cell column={COLUMNS.quantity}>{exact(order.quantity ?? "0")}</Cell>
+      <Cell column={COLUMNS.filled}>
+        {exact(order.filledQuantity)} <span class="muted">({filledPercent(order)}%)</span>
+      </Cell>
+      <Cell column={COLUMNS.status}>
+        <Status status={order.status} />
+      </Cell>
+      <Cell column={COLUMNS.actions} kind="actions">
+        {canTrade ? (
+          <>
+            <button type="button" class="icon-button" title="Amend" aria-label={`Amend ${describe(order)}`} onClick={amend}>
+              <Pencil />
+            </button>
+            <button
+              type="button"
+              class="icon-button bad"
+              title="Cancel"
+              aria-label={`Cancel ${describe(order)}`}
+              disabled={canceling}
+              onClick={() => void terminal.cancel(order)}
+            >
+              <Close />
+            </button>
+          </>
+        ) : null}
+      </Cell>
+    </tr>
+  );
+}

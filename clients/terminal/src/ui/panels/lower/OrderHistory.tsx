@@ -1,0 +1,83 @@
+/** Orders that ended, as far back as the executions that were fetched. */
+import type { JSX } from "preact";
+import { reasonWords } from "../../../domain/reasons.js";
+import type { Order } from "../../../domain/types.js";
+import { isZero } from "../../../money/decimal.js";
+import { amount, dateAndTime, exact, timeOfDay } from "../../../money/format.js";
+import { useTerminal } from "../../context.js";
+import { Empty, Loaded } from "../../parts/Notice.js";
+import { SideLabel } from "../../parts/SideLabel.js";
+import { Cell, Table } from "../../parts/Table.js";
+import { priceText, quantityText, Status, termsText } from "./columns.js";
+import { OlderButton } from "./Executions.js";
+
+const COLUMNS = {
+  time: { name: "Placed", minor: true },
+  symbol: { name: "Instrument" },
+  side: { name: "Side" },
+  terms: { name: "Type", minor: true },
+  price: { name: "Price", figure: true },
+  quantity: { name: "Quantity", figure: true },
+  filled: { name: "Filled", figure: true },
+  average: { name: "Average", figure: true },
+  fee: { name: "Fee", figure: true, minor: true },
+  status: { name: "Status" },
+} as const;
+
+export function OrderHistory(): JSX.Element {
+  const { orders, executions } = useTerminal();
+  const closed = orders.closed.value;
+  return (
+    <Loaded
+      loading={executions.loading.value}
+      what="your orders"
+      retry={() => {
+        executions.open();
+      }}
+    >
+      {closed.length === 0 ? (
+        <Empty title="No finished orders">Orders that were filled, canceled or rejected stand here.</Empty>
+      ) : (
+        <Table label="Order history" columns={Object.values(COLUMNS)}>
+          {closed.map((order) => (
+            <HistoryRow key={order.orderId} order={order} />
+          ))}
+        </Table>
+      )}
+      <OlderButton />
+    </Loaded>
+  );
+}
+
+function HistoryRow({ order }: { readonly order: Order }): JSX.Element {
+  const { instruments } = useTerminal();
+  const instrument = instruments.find(order.symbol);
+  const traded = !isZero(order.filledQuantity);
+  return (
+    <tr data-order={order.orderId}>
+      <Cell column={COLUMNS.time} title={dateAndTime(order.createTime)}>
+        <span class="figure">{timeOfDay(order.createTime)}</span>
+      </Cell>
+      <Cell column={COLUMNS.symbol} kind="lead">
+        {order.symbol}
+      </Cell>
+      <Cell column={COLUMNS.side}>
+        <SideLabel side={order.side} />
+      </Cell>
+      <Cell column={COLUMNS.terms}>{termsText(order)}</Cell>
+      <Cell column={COLUMNS.price}>{priceText(order.price, instrument)}</Cell>
+      <Cell column={COLUMNS.quantity}>{quantityText(order, instrument)}</Cell>
+      <Cell column={COLUMNS.filled}>{exact(order.filledQuantity)}</Cell>
+      <Cell column={COLUMNS.average} title={order.averagePrice}>
+        {traded ? priceText(order.averagePrice, instrument) : "\u2013"}
+      </Cell>
+      <Cell column={COLUMNS.fee} title={order.fee}>
+        {traded ? amount(order.fee, instrument?.quoteAsset ?? "") : "\u2013"}
+      </Cell>
+      <Cell column={COLUMNS.status}>
+        <Status status={order.status} />
+        {order.reason === "" ? null : <span class="muted"> {reasonWords(order.reason)}</span>}
+      </Cell>
+    </tr>
+  );
+}
