@@ -49,17 +49,24 @@ class EntriesMalformed(ValueError):
         self.offset = offset
 
 
-def wrap(message: bytes) -> bytes:
-    """Return the message as one entry."""
-    length = len(message)
-    if length < 0x80:
-        return bytes((TAG, length)) + message
+def _head(length: int) -> bytes:
+    """Return what stands before a message of so many bytes."""
     head = bytearray((TAG,))
     while length >= 0x80:
         head.append(length & 0x7F | 0x80)
         length >>= 7
     head.append(length)
-    return bytes(head) + message
+    return bytes(head)
+
+
+# Of the lengths that an execution can have.
+_HEADS = [_head(length) for length in range(1 << 10)]
+
+
+def wrap(message: bytes) -> bytes:
+    """Return the message as one entry."""
+    length = len(message)
+    return (_HEADS[length] if length < len(_HEADS) else _head(length)) + message
 
 
 def split(data: bytes) -> list[bytes]:

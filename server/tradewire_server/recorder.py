@@ -6,6 +6,7 @@ Everything public is encoded once, here, by the injected encoder; from then on i
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from tradewire_server.engine.events import make
 from tradewire_server.engine.listener import Execution, LedgerEntry, Listener, PublicTrade
 from tradewire_server.engine.order import FINAL_STATUSES
 from tradewire_server.engine.vocabulary import Reason
@@ -15,6 +16,8 @@ from tradewire_server.journal.records import CandleRow, ClosedOrderRow
 MINUTE_NS = 60 * 10**9
 # What the journal can hold; the volume of a candle stops there.
 VOLUME_MAX = (1 << 63) - 1
+# Names of their own, for the reason given in `engine.vocabulary`.
+EXECUTIONS, LEDGER, TRADES = FeedKind.EXECUTIONS, FeedKind.LEDGER, FeedKind.TRADES
 
 
 class StoredAnswer(NamedTuple):
@@ -76,10 +79,6 @@ class Recorder(Listener):
         self._parts = {}
         self._closed = {}
         self._candles = {}
-        self.begin_command()
-
-    def begin_command(self) -> None:
-        """Forget the executions of the command before."""
         self._last_executions = {}
 
     def chunks(self) -> list[FeedChunk]:
@@ -98,7 +97,7 @@ class Recorder(Listener):
         return list(self._candles.values())
 
     def last_execution(self, order_id: int) -> LastExecution:
-        """Return the newest execution of an order that the command at hand touched."""
+        """Return the newest execution of an order that the batch touched."""
         return self._last_executions[order_id]
 
     def last_ledger_entry(self) -> LastLedgerEntry:
@@ -113,25 +112,25 @@ class Recorder(Listener):
 
     def execution(self, execution: Execution) -> None:
         message, order_bytes = self._encoder.execution(execution)
-        self._add(FeedKind.EXECUTIONS, execution.account, execution.sequence, message)
-        order = execution.order
-        self._last_executions[order.order_id] = LastExecution(execution.sequence, order_bytes)
+        account, sequence, order = execution.account, execution.sequence, execution.order
+        self._add(EXECUTIONS, account, sequence, message)
+        order_id = order.order_id
+        self._last_executions[order_id] = make(LastExecution, (sequence, order_bytes))
         if order.status in FINAL_STATUSES:
-            self._closed[execution.account, order.order_id] = ClosedOrderRow(
-                execution.account, order.order_id, order.terms.symbol, execution.sequence
-            )
+            row = make(ClosedOrderRow, (account, order_id, order.terms.symbol, sequence))
+            self._closed[account, order_id] = row
         lots = execution.last_lots
         if lots and lots == order.filled_lots:
-            self._first_fill(execution.account)
+            self._first_fill(account)
 
     def ledger_entry(self, entry: LedgerEntry) -> None:
         message = self._encoder.ledger_entry(entry)
-        self._add(FeedKind.LEDGER, entry.account, entry.ledger_sequence, message)
-        self._last_ledger_entry = LastLedgerEntry(entry.ledger_sequence, message)
+        self._add(LEDGER, entry.account, entry.ledger_sequence, message)
+        self._last_ledger_entry = make(LastLedgerEntry, (entry.ledger_sequence, message))
 
     def public_trade(self, trade: PublicTrade) -> None:
         symbol, ticks = trade.market.instrument.symbol, trade.price_ticks
-        self._add(FeedKind.TRADES, symbol, trade.trade_id, self._encoder.public_trade(trade))
+        self._add(TRADES, symbol, trade.trade_id, self._encoder.public_trade(trade))
         candle = self._candles.get(symbol)
         if candle is None:
             self._candles[symbol] = CandleRow(

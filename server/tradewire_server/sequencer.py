@@ -466,7 +466,6 @@ class Sequencer:
         rows: list[ClientIdRow],
     ) -> Outcome:
         """Run a command that is new, and remember its id if it was done."""
-        self._recorder.begin_command()
         decided = self._run(command, now_ns, events)
         if isinstance(decided, Refused):
             return decided

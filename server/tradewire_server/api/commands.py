@@ -26,7 +26,7 @@ from tradewire_server.api.convert import (
 )
 from tradewire_server.api.errors import ApiError, make_error
 from tradewire_server.api.venue import earliest, error_status
-from tradewire_server.api.wire import embed, varint, varint_field
+from tradewire_server.api.wire import embed, tag_of, varint, varint_field
 from tradewire_server.auth.buckets import EXEMPT, LimitState
 from tradewire_server.auth.errors import AuthError
 from tradewire_server.auth.limits import rate_limited
@@ -36,6 +36,11 @@ from tradewire_server.engine.vocabulary import Reason
 from tradewire_server.sequencer import Outcome, Submission, submission_of
 
 NUMBER, CLIENT_ORDER_ID, ORDER, ERROR, CANCELED_COUNT, AS_OF_SEQUENCE, PRIORITY_KEPT = range(1, 8)
+
+# Nearly every result has these.
+_NUMBER_TAG, _SEQUENCE_TAG = varint(NUMBER << 3), varint(AS_OF_SEQUENCE << 3)
+_CLIENT_ORDER_ID_TAG, _ORDER_TAG = tag_of(CLIENT_ORDER_ID), tag_of(ORDER)
+_KEPT = varint_field(PRIORITY_KEPT, 1)
 
 _PLACE = order_service_pb2.PlaceOrderRequest.DESCRIPTOR
 
@@ -189,25 +194,26 @@ def wait_of(outcome: Outcome) -> int:
 
 def result_bytes(tag: Tag, outcome: Outcome, sequence: int) -> bytes:
     """Return a serialised CommandResult."""
-    head = varint_field(NUMBER, tag.number)
-    if tag.client_order_id:
-        head += embed(CLIENT_ORDER_ID, tag.client_order_id.encode())
-    status = tag.status or error_status(outcome)
+    number, client_order_id, status = tag
+    data = _NUMBER_TAG + varint(number)
+    if client_order_id:
+        text = client_order_id.encode()
+        data += _CLIENT_ORDER_ID_TAG + varint(len(text)) + text
+    if status is None:
+        status = error_status(outcome)
     if status is not None:
         if not isinstance(outcome, Refused):
             sequence = outcome.as_of_sequence
         return (
-            head + embed(ERROR, status.SerializeToString()) + varint_field(AS_OF_SEQUENCE, sequence)
+            data + embed(ERROR, status.SerializeToString()) + varint_field(AS_OF_SEQUENCE, sequence)
         )
     assert not isinstance(outcome, Refused)
-    if outcome.order:
-        body = embed(ORDER, outcome.order)
+    order, sequence = outcome.order, outcome.as_of_sequence
+    if order:
+        data += _ORDER_TAG + varint(len(order)) + order
     else:
         # Of a mass cancel. A oneof member is present even when it is 0.
-        body = bytes((CANCELED_COUNT << 3,)) + varint(outcome.canceled_count)
-    return (
-        head
-        + body
-        + varint_field(AS_OF_SEQUENCE, outcome.as_of_sequence)
-        + varint_field(PRIORITY_KEPT, outcome.priority_kept)
-    )
+        data += varint(CANCELED_COUNT << 3) + varint(outcome.canceled_count)
+    if sequence:
+        data += _SEQUENCE_TAG + varint(sequence)
+    return data + _KEPT if outcome.priority_kept else data

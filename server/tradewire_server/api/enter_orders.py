@@ -205,9 +205,11 @@ class _Connection:
         # Called right after publication: what the state holds now is durable.
         sequence = self._venue.account(self._account).sequence
         data = b"".join(
-            embed(RESULTS, result_bytes(submission.tag, outcome, sequence))
-            for submission, outcome in results
-            if submission.tag is not None
+            [
+                embed(RESULTS, result_bytes(submission.tag, outcome, sequence))
+                for submission, outcome in results
+                if submission.tag is not None
+            ]
         )
         with contextlib.suppress(SubscriptionEnded):
             self._subscription.push(data, size=len(data))

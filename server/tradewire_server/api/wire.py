@@ -21,12 +21,20 @@ def _encode_varint(value: int) -> bytes:
 
 
 # Nearly all lengths and tags are below this.
-VARINTS = [_encode_varint(value) for value in range(1 << 14)]
+_VARINTS_COUNT = 1 << 14
+VARINTS = [_encode_varint(value) for value in range(_VARINTS_COUNT)]
 
 
 def varint(value: int) -> bytes:
     """Return a number as a base-128 varint."""
-    return VARINTS[value] if value < len(VARINTS) else _encode_varint(value)
+    if value < _VARINTS_COUNT:
+        return VARINTS[value]
+    return bytes((value & 0x7F | 0x80, value >> 7 & 0x7F | 0x80)) + varint(value >> 14)
+
+
+def tag_of(field_number: int) -> bytes:
+    """Return what stands before the length of a field that is a text or a message."""
+    return varint(field_number << 3 | _LENGTH_DELIMITED)
 
 
 def embed(field_number: int, message: bytes) -> bytes:
