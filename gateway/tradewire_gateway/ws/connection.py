@@ -38,6 +38,7 @@ from tradewire_gateway.ws.subscriptions import Subscription
 from tradewire_gateway.ws.upstream import CREDENTIAL_ENDED, Upstream, closing_status, reason_of
 
 CLOSE_GOING_AWAY: Final = 1001
+CLOSE_INVALID_DATA: Final = 1007
 CLOSE_POLICY: Final = 1008
 CLOSE_TRY_LATER: Final = 1013
 MALFORMED_WINDOW_S: Final = 10.0
@@ -221,6 +222,9 @@ class Connection:
         except Failure as error:
             self._unanswered += 1
             self._refuse("null", error, None)
+            if not _is_utf_8(data):
+                # RFC 6455, 8.1: it is not even text, so the connection is failed.
+                self.end(error.status, CLOSE_INVALID_DATA)
             return 1
         batch = None
         if frame.is_batch:
@@ -430,6 +434,14 @@ def _read(message_type: type[Message], params: Any) -> Message:
         return reader(message_type.DESCRIPTOR)(params)
     except FormInvalid as error:
         raise Failure(error.status) from None
+
+
+def _is_utf_8(data: bytes | bytearray) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _nothing(request: Request, response: Message | None) -> None:

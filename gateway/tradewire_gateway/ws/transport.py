@@ -220,11 +220,12 @@ class WebSocketProtocol(asyncio.Protocol):
             self._enter(upgrade)
             response = self._core.accept(request)
             if response.status_code != 101:
-                raise Refusal.of_response(response)
+                text = "this is no upgrade to WebSocket as RFC 6455 has it"
+                raise Refusal("MESSAGE_MALFORMED", text)
             credential = await sign_in(upgrade, gateway.upstream)
         except Refusal as refusal:
             gateway.meters.refused(refusal.reason)
-            self._answer(refusal.response or refusal_response(refusal))
+            self._answer(refusal_response(refusal))
         except Exception:
             logger.exception("an upgrade failed")
             text = "the gateway broke one of its own rules"

@@ -33,25 +33,14 @@ _UNKNOWN_ADDRESS = "unknown"
 
 
 class Refusal(Exception):
-    """The connection is not opened. `response` is what to say when the library has said it."""
+    """The connection is not opened."""
 
     def __init__(
-        self,
-        reason: str,
-        text: str,
-        *,
-        status: status_pb2.Status | None = None,
-        response: Response | None = None,
+        self, reason: str, text: str, *, status: status_pb2.Status | None = None
     ) -> None:
         super().__init__(text)
         self.reason = reason
         self.status = status or make_status(reason, text)
-        self.response = response
-
-    @classmethod
-    def of_response(cls, response: Response) -> "Refusal":
-        """Return what the library refuses: it is no upgrade to this version of WebSocket."""
-        return cls("MESSAGE_MALFORMED", "this is no WebSocket upgrade", response=response)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +133,7 @@ def refusal_response(refusal: Refusal) -> Response:
             ("Content-Type", "application/json"),
             ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"),
+            ("Sec-WebSocket-Version", "13"),
         ]
     )
     return Response(code.value, code.phrase, headers, body)
