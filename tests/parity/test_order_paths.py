@@ -1,6 +1,6 @@
-"""The same orders get the same answers on every way in: calls, streams, batches, the client, REST;
-over the network, in process and through the gateway. Ids and times differ, and nothing else: the
-executions, the balances and the events of the journal are equal as well.
+"""The same orders get the same answers on every way in: calls, streams, batches, the clients, REST,
+WebSocket; over the network, in process and through the gateways. Ids and times differ, and nothing
+else: the executions, the balances and the events of the journal are equal as well.
 """
 
 import re
@@ -20,6 +20,7 @@ from tradewire_server.engine.events import KeyStored
 from tradewire_server.journal.codec import decode_events
 from tradewire_server.journal.sqlite import SqliteJournal
 
+from tests.parity.typescript_ways import TYPESCRIPT_WAYS, needs_typescript
 from tests.parity.ways import (
     GATEWAY_WAYS,
     REMOTE,
@@ -30,6 +31,7 @@ from tests.parity.ways import (
     Do,
     Ground,
 )
+from tests.parity.ws_ways import IN_PROCESS, THROUGH_ENVOY, WEBSOCKET_WAYS
 from tests.support.audit import audit
 from tests.support.envoy import running_rest_venue
 from tests.support.failures import Failure
@@ -45,7 +47,14 @@ from tests.support.trading import (
     market,
 )
 from tests.support.venue import RunningVenue, running_venue
+from tests.support.ws import gateway_beside
 
+ALL_WAYS = {
+    **WAYS,
+    **GATEWAY_WAYS,
+    **{name: way for name, (way, _) in WEBSOCKET_WAYS.items()},
+    **TYPESCRIPT_WAYS,
+}
 LATER = Timestamp(seconds=4_000_000_000)
 NEWEST = order_pb2.SELF_TRADE_PREVENTION_CANCEL_NEWEST
 DECREMENT = order_pb2.SELF_TRADE_PREVENTION_DECREMENT
@@ -218,16 +227,26 @@ async def ground_for(data_dir: Path, way: str) -> AsyncIterator[Ground]:
         async with running_rest_venue(data_dir, exempt=True, **options) as running:
             yield Ground(running.venue, running.url, running.target)
         return
+    where = WEBSOCKET_WAYS[way][1] if way in WEBSOCKET_WAYS else ""
+    if where == THROUGH_ENVOY or way in TYPESCRIPT_WAYS:
+        async with running_rest_venue(data_dir, exempt=True, pages=True) as running:
+            yield Ground(running.venue, running.url, ws_url=f"ws://{running.target}/v1/ws")
+        return
     async with running_venue(data_dir) as venue:
         await venue.provision(["alice", "bob"], exempt=True)
-        yield Ground(venue)
+        if not where:
+            yield Ground(venue)
+            return
+        kind = "in process" if where == IN_PROCESS else "network"
+        async with gateway_beside(venue, kind=kind) as edge:
+            yield Ground(venue, ws_url=edge.url)
 
 
 async def play(data_dir: Path, way: str) -> Played:
     """Play the scenario one way and return everything that could be seen of it."""
     names = Names()
     async with ground_for(data_dir, way) as ground:
-        async with {**WAYS, **GATEWAY_WAYS}[way](ground) as do:
+        async with ALL_WAYS[way](ground) as do:
             answers = await act(do, names)
         afterwards = await look(ground.venue, names)
     audit(ground.venue.app)
@@ -240,7 +259,13 @@ async def reference(tmp_path_factory: pytest.TempPathFactory) -> Played:
     return await play(tmp_path_factory.mktemp("reference"), "unary")
 
 
-@pytest.mark.parametrize("way", [*list(WAYS)[1:], *GATEWAY_WAYS])
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(way, marks=needs_typescript) if way in TYPESCRIPT_WAYS else way
+        for way in list(ALL_WAYS)[1:]
+    ],
+)
 async def test_every_way_in_gives_the_same_answers(
     tmp_path: Path, reference: Played, way: str
 ) -> None:

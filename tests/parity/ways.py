@@ -59,7 +59,7 @@ Do = Callable[[str, Message], Awaitable[Answer]]
 Way = Callable[["Ground"], AbstractAsyncContextManager[Do]]
 
 
-def _answer(message: Any) -> Answer:
+def answer_of(message: Any) -> Answer:
     """Return what a response or a result says."""
     has_order = "order" in message.DESCRIPTOR.fields_by_name and message.HasField("order")
     return Answer(
@@ -70,13 +70,13 @@ def _answer(message: Any) -> Answer:
     )
 
 
-def _result(result: order_service_pb2.CommandResult) -> Answer:
+def answer_of_result(result: order_service_pb2.CommandResult) -> Answer:
     if result.HasField("error"):
         raise CommandFailed(failure_of(result.error))
-    return _answer(result)
+    return answer_of(result)
 
 
-_METHODS = {
+METHODS = {
     "PlaceOrderRequest": "PlaceOrder",
     "AmendOrderRequest": "AmendOrder",
     "CancelOrderRequest": "CancelOrder",
@@ -85,7 +85,7 @@ _METHODS = {
 
 
 async def _call(trader: Trader, request: Message) -> Any:
-    method = getattr(trader.stubs.orders, _METHODS[request.DESCRIPTOR.name])
+    method = getattr(trader.stubs.orders, METHODS[request.DESCRIPTOR.name])
     try:
         return await trader(method, request)
     except grpc.aio.AioRpcError as error:
@@ -94,11 +94,12 @@ async def _call(trader: Trader, request: Message) -> Any:
 
 @dataclass(frozen=True)
 class Ground:
-    """A venue, and the addresses of its gateway, empty when there is none."""
+    """A venue, and the addresses of its gateways, empty when there is none."""
 
     venue: RunningVenue
     rest_url: str = ""
     gateway_target: str = ""
+    ws_url: str = ""
 
     @asynccontextmanager
     async def traders(self, channel: str) -> AsyncIterator[dict[str, Trader]]:
@@ -119,7 +120,7 @@ async def unary(ground: Ground, channel: str = "network") -> AsyncIterator[Do]:
     async with ground.traders(channel) as traders:
 
         async def do(name: str, request: Message) -> Answer:
-            return _answer(await _call(traders[name], request))
+            return answer_of(await _call(traders[name], request))
 
         yield do
 
@@ -136,7 +137,7 @@ async def stream(ground: Ground, channel: str = "network") -> AsyncIterator[Do]:
 
         async def do(name: str, request: Message) -> Answer:
             (result,) = await entries[name].do(request)
-            return _result(result)
+            return answer_of_result(result)
 
         yield do
 
@@ -154,22 +155,22 @@ async def batch(ground: Ground, channel: str = "network") -> AsyncIterator[Do]:
             elif isinstance(request, order_service_pb2.CancelOrderRequest):
                 response = await trader.cancel_many(request)
             else:
-                return _answer(await _call(trader, request))
+                return answer_of(await _call(trader, request))
             (result,) = response.results
-            return _result(result)
+            return answer_of_result(result)
 
         yield do
 
 
 # --- REST ---
 
-_RESPONSES: dict[str, type[Message]] = {
+RESPONSES: dict[str, type[Message]] = {
     "PlaceOrderRequest": order_service_pb2.PlaceOrderResponse,
     "AmendOrderRequest": order_service_pb2.AmendOrderResponse,
     "CancelOrderRequest": order_service_pb2.CancelOrderResponse,
     "CancelAllOrdersRequest": order_service_pb2.CancelAllOrdersResponse,
 }
-_BATCHES: dict[str, Callable[[Any], Message]] = {
+BATCHES: dict[str, Callable[[Any], Message]] = {
     "PlaceOrderRequest": lambda item: order_service_pb2.PlaceOrdersRequest(orders=[item]),
     "CancelOrderRequest": lambda item: order_service_pb2.CancelOrdersRequest(cancels=[item]),
 }
@@ -204,7 +205,7 @@ async def rest(
         }
 
         async def do(name: str, request: Message) -> Answer:
-            as_batch = _BATCHES.get(request.DESCRIPTOR.name) if in_batches else None
+            as_batch = BATCHES.get(request.DESCRIPTOR.name) if in_batches else None
             try:
                 asked = http_request(as_batch(request) if as_batch else request)
             except ValueError as error:
@@ -213,10 +214,10 @@ async def rest(
             if response.status_code != 200:
                 raise CommandFailed(failure_of_response(response))
             if as_batch is None:
-                return _answer(answer(response, _RESPONSES[request.DESCRIPTOR.name]))
+                return answer_of(answer(response, RESPONSES[request.DESCRIPTOR.name]))
             kind = f"{as_batch(request).DESCRIPTOR.name.removesuffix('Request')}Response"
             results: Any = answer(response, getattr(order_service_pb2, kind)).results
-            return _result(results[0])
+            return answer_of_result(results[0])
 
         yield do
 
