@@ -28,6 +28,19 @@ from tests.support.venue import base64url
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HMAC = "sign_hmac"
+
+
+class SDK:
+    """The client for TypeScript: its name for programs that use it, and where it is."""
+
+    name = "tradewire-client"
+    folder = Path(__file__).resolve().parents[2] / "clients" / "typescript"
+
+
+needs_sdk = pytest.mark.skipif(
+    not (SDK.folder / "dist" / "index.js").is_file(),
+    reason="needs the client that `make typescript` builds where npm is",
+)
 # What shows that an example did what it is about.
 SHOWS = {
     "first_order": "ORDER_STATUS_CANCELED",
@@ -45,6 +58,11 @@ SHOWS = {
     "use_key": "export TRADEWIRE_SECRET=tws_",
     "keep_book": "checked",
     "sdk_order": "CANCELED",
+    "socket_orders.py": "0.02 ORDER_STATUS_CANCELED",
+    "socket_orders.mts": "0.02 CANCELED",
+    "socket_follow.py": "EXECUTION_TYPE_NEW",
+    "socket_follow.mts": "NEW",
+    "socket_ticket": "signed in as alice",
 }
 
 
@@ -124,6 +142,9 @@ async def reader(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Read
     async with data_directory() as path, running_rest_venue(path, pages=True) as venue:
         found = Reader(venue, tmp_path_factory.mktemp("reader"))
         found.keep_demo_keys()
+        # As `npm install tradewire-client` leaves it there.
+        (found.folder / "node_modules").mkdir()
+        (found.folder / "node_modules" / SDK.name).symlink_to(SDK.folder)
         line = await found.run("create_key.sh")
         found.api_key = line.strip().partition("=")[2]
         async with httpx.AsyncClient(base_url=venue.url, headers=bearer(venue.alice)) as client:
@@ -133,8 +154,13 @@ async def reader(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Read
         yield found
 
 
-def _examples(*suffixes: str) -> list[str]:
-    return sorted(path.name for path in EXAMPLES.iterdir() if path.suffix in suffixes)
+def _examples(*suffixes: str, sdk: bool = False) -> list[str]:
+    """Return the examples of a language, those with the SDK of TypeScript or the others."""
+    return sorted(
+        path.name
+        for path in EXAMPLES.iterdir()
+        if path.suffix in suffixes and (f'"{SDK.name}"' in path.read_text()) == sdk
+    )
 
 
 @contextlib.asynccontextmanager
@@ -185,7 +211,7 @@ async def _runs(reader: Reader, name: str) -> None:
         arguments = [key_file.name]
     if stem == "show_executions":
         await reader.run("first_order.py")
-    if stem == "follow_executions":
+    if stem in ("follow_executions", "socket_follow"):
         # There have to be some: those of an order that is placed and canceled.
         await reader.run("first_order.py")
         arguments = ["2"]
@@ -197,7 +223,7 @@ async def _runs(reader: Reader, name: str) -> None:
     if stem == "create_key":
         (reader.folder / "kept.pem").rename(reader.folder / "tradewire.pem")
     assert shown.strip(), f"{name} shows nothing"
-    assert SHOWS.get(name, SHOWS[stem]) in shown
+    assert (SHOWS.get(name) or SHOWS[stem]) in shown
     if stem == "place_safely":
         assert shown.strip().lower().endswith("true")
 
@@ -214,6 +240,14 @@ async def test_an_example_in_typescript_runs(reader: Reader, name: str) -> None:
 
 
 @needs_node
+@needs_sdk
+@pytest.mark.parametrize("name", _examples(".mts", sdk=True))
+async def test_an_example_with_the_sdk_in_typescript_runs(reader: Reader, name: str) -> None:
+    await _runs(reader, name)
+
+
+@needs_node
+@needs_sdk
 async def test_the_examples_in_typescript_have_no_type_errors() -> None:
     await _output(program("tsc"), "--project", ".", cwd=INSTALLED.parent)
 

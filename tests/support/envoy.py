@@ -8,6 +8,7 @@
 """
 
 import os
+import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -83,7 +84,7 @@ async def running_rest_venue(
     """Start a venue with the accounts alice, bob and admin, and Envoy before it.
 
     What is given for `envoy` are fields of EnvoySettings. `exempt` frees alice and bob of limits,
-    `pages` starts the HTTP edge, too.
+    `pages` starts the HTTP edge, too, with its WebSocket gateway.
     """
     async with AsyncExitStack() as stack:
         venue = await stack.enter_async_context(
@@ -96,7 +97,7 @@ async def running_rest_venue(
                 EnvoySettings.beside(venue.app.sockets.directory, port=0),
                 **{
                     "http_port": int(http_edge.rpartition(":")[2] or NOBODY),
-                    "http": None,
+                    "http": venue.app.sockets.http if pages else None,
                     **envoy,
                 },
             ),
@@ -113,12 +114,14 @@ async def running_rest_venue(
 async def _http_edge(venue: RunningVenue) -> AsyncIterator[str]:
     # Only where it is wanted: the portal is large.
     from tradewire_gateway.web import WebOptions, serve_web
+    from tradewire_gateway.ws import AllowedOrigins, Gateway, WebSocketOptions
 
     local = InProcessServer(interceptors=[venue.app.public_edge()])
     venue.app.add_public(local)
     await local.start()
     try:
         async with InProcessChannel(local) as channel:
+            gateway = Gateway(WebSocketOptions(channel=channel, origins=AllowedOrigins()))
             options = WebOptions(
                 channel=channel,
                 environment=venue.app.settings.environment,
@@ -126,7 +129,11 @@ async def _http_edge(venue: RunningVenue) -> AsyncIterator[str]:
                 grpc_target=venue.target,
                 port=0,
             )
-            async with serve_web(options) as address:
+            with venue.app.sockets.making(venue.app.sockets.http) as path:
+                trusted = socket.socket(socket.AF_UNIX)
+                trusted.bind(path)
+                trusted.listen()
+            async with serve_web(options, trusted=trusted, upgrades=gateway) as address:
                 yield address
     finally:
         await local.stop(None)

@@ -11,6 +11,7 @@ CHECKOUT = _PACKAGE.parents[1]
 IN_CHECKOUT = {
     "tradewire.binpb": "proto/gen/tradewire.binpb",
     "openapi.json": "proto/gen/openapi.json",
+    "asyncapi.json": "proto/gen/asyncapi.json",
     "signing.json": "tests/vectors/signing.json",
     "CHANGELOG.md": "CHANGELOG.md",
     "VERSIONING.md": "proto/VERSIONING.md",

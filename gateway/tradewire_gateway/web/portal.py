@@ -30,12 +30,14 @@ from tradewire_gateway.web.rendering import (
     FOLDER,
     Body,
     PageSource,
+    code_block,
     make_body,
     make_environment,
     plain,
     render_markdown,
     without_anchors,
 )
+from tradewire_gateway.web.socket_reference import socket_reference
 
 _ASSETS = {
     "portal.css": "text/css; charset=utf-8",
@@ -51,6 +53,7 @@ _EXPLORER_POLICY = (
     "form-action 'none'; frame-ancestors 'none'"
 )
 _EXPLORER_PATH = "/docs/explorer"
+WEBSOCKET_PATH = "/v1/ws"
 # Limits that say how much the venue keeps and lets wait, rather than what one client may do.
 OWN_BOUNDS = frozenset(
     {
@@ -81,6 +84,11 @@ MORE_ABOUT = {
     "DEADLINE_PASSED": ("/docs/retries#deadlines", "Deadlines"),
     "SEQUENCE_OUT_OF_RANGE": ("/docs/streams#start-and-resume", "Start and resume"),
     "SLOW_CONSUMER": ("/docs/streams#slow-readers", "Slow readers"),
+    "TICKET_INVALID": ("/docs/websocket#tickets-for-browsers", "Tickets for browsers"),
+    "ORIGIN_NOT_ALLOWED": ("/docs/websocket#tickets-for-browsers", "Tickets for browsers"),
+    "CONNECTION_IN_USE": ("/docs/websocket#cancel-on-disconnect", "Cancel on disconnect"),
+    "CONNECTION_IDLE": ("/docs/websocket#heartbeats", "Heartbeats"),
+    "SUBSCRIPTION_NOT_FOUND": ("/docs/websocket#streams-and-resume", "Streams and resume"),
 }
 _ANCHORED = re.compile(r'<(h[1-4]|tr)\b[^>]*\bid="([^"]+)"[^>]*>')
 _CELL_END = re.compile(r"</(h[1-4]|th|td)>")
@@ -120,6 +128,7 @@ class Portal:
                 "environment_name": options.environment,
                 "grpc_target": options.grpc_target,
                 "rest_url": options.rest_url,
+                "ws_url": lambda: f"{options.rest_url().replace('http', 'ws', 1)}{WEBSOCKET_PATH}",
                 "limits": options.limits,
                 "own_bounds": OWN_BOUNDS,
                 "more_about": MORE_ABOUT,
@@ -141,6 +150,7 @@ class Portal:
         self._pages = {entry.path: entry for group in self._groups for entry in group.entries}
         self._files: dict[str, Callable[[], Document | None]] = {
             "/docs/openapi.json": lambda: _file("openapi.json", JSON),
+            "/docs/asyncapi.json": lambda: _file("asyncapi.json", JSON),
             "/docs/tradewire.binpb": lambda: _file("tradewire.binpb", "application/octet-stream"),
             "/docs/signing.json": lambda: _file("signing.json", JSON),
             "/docs/tradewire.postman_collection.json": self._collection,
@@ -260,6 +270,12 @@ class Portal:
                         "Server-sent events that resume without a gap.",
                         "streams.md",
                     ),
+                    prose(
+                        "/docs/websocket",
+                        "WebSocket",
+                        "Everything over one connection: orders, streams, resume, tickets.",
+                        "websocket.md",
+                    ),
                 ),
             ),
             Group(
@@ -291,6 +307,12 @@ class Portal:
                     ),
                     *(self._contract_page(file) for file in source_files()),
                     Entry(
+                        "/docs/asyncapi",
+                        "WebSocket reference",
+                        "Methods, subscriptions and notifications, each with an example.",
+                        self._socket_reference,
+                    ),
+                    Entry(
                         "/docs/fix",
                         "FIX rules",
                         "Rules of engagement of FIX 4.4, made of the contract.",
@@ -304,7 +326,7 @@ class Portal:
                     prose(
                         "/docs/downloads",
                         "Downloads and tools",
-                        "OpenAPI, protobuf, vectors, and a collection for Postman and Bruno.",
+                        "OpenAPI, AsyncAPI, protobuf, vectors, a collection for Postman and Bruno.",
                         "downloads.md",
                     ),
                     Entry(
@@ -322,6 +344,10 @@ class Portal:
                 ),
             ),
         )
+
+    def _socket_reference(self) -> Body:
+        template = self._environment.get_template("asyncapi.html")
+        return make_body(template.render(reference=socket_reference(), block=code_block))
 
     def _contract_page(self, file: SourceFile) -> Entry:
         title = file.services[0].name if file.services else f"{file.name}.proto"

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import pytest
 from google.rpc import code_pb2
 from tradewire_contract import methods, reasons, routes
+from tradewire_contract.generated import generated
 from tradewire_gateway.web import portal as portal_module
 from tradewire_gateway.web.contract_files import CHECKOUT, IN_CHECKOUT, proto_files
 from tradewire_gateway.web.portal import Portal
@@ -245,8 +246,9 @@ def test_what_is_served_is_what_the_pages_say() -> None:
     portal = Portal(replace(options(), fix_target="fix.example:9876"))
     served = read_page(portal, "/docs/protocols").words
     assert "fix.example:9876" in served
-    assert "This venue does not serve them" in without
-    assert "This venue does not serve them" not in served
+    assert "This venue does not serve it" in without
+    assert "This venue does not serve it" not in served
+    assert "ws://127.0.0.1:8080/v1/ws" in without
     rows = [tag for tag, _ in page("/docs/protocols").elements if tag == "tr"]
     assert len(rows) == 13
 
@@ -293,3 +295,21 @@ def test_text_has_the_contrast_of_level_aa() -> None:
         for text, ground in pairs:
             found = _contrast(scheme[text], scheme[ground])
             assert found >= 4.5, f"{text} on {ground}: {found:.2f}"
+
+
+def test_the_websocket_reference_has_every_operation() -> None:
+    found = page("/docs/asyncapi")
+    operations = json.loads(generated("asyncapi.json"))["operations"]
+    assert set(operations) <= set(found.ids)
+    assert {"orders.place", "executions.stream.message", "connection.closing"} <= set(operations)
+    document = PORTAL.find("/docs/asyncapi.json")
+    assert document is not None
+    assert document.content == generated("asyncapi.json")
+
+
+def test_the_page_of_websocket_has_the_close_codes_of_the_document() -> None:
+    words = page("/docs/websocket").words
+    described = json.loads(generated("asyncapi.json"))["info"]["description"]
+    for code in ("1001", "1008", "1009", "1011", "1013"):
+        assert code in words
+        assert code in described
