@@ -18,8 +18,11 @@ const SPREAD_HEIGHT = 30;
 const ROWS_MIN = 5;
 const ROWS_MAX = 40;
 
+let slotCount = 0;
+
 /** The texts of one row. */
 class Slot {
+  readonly id = ++slotCount;
   /** Exact price, empty while the row is empty. */
   price: Decimal = "";
   readonly priceText = signal("");
@@ -67,8 +70,12 @@ export function LadderPanel(): JSX.Element {
         )}
       </header>
       <div class="ladder-columns columns-head" aria-hidden="true">
-        <span>Price{instrument ? ` (${instrument.quoteAsset})` : ""}</span>
-        <span>Quantity{instrument ? ` (${instrument.baseAsset})` : ""}</span>
+        <span>
+          Price <span class="head-unit">{instrument?.quoteAsset}</span>
+        </span>
+        <span>
+          Quantity <span class="head-unit">{instrument?.baseAsset}</span>
+        </span>
         <span>Total</span>
       </div>
       <div class="panel-body">
@@ -156,8 +163,8 @@ function Rows(): JSX.Element {
     <div class="ladder-rows" ref={body} onKeyDown={move}>
       {empty.value ? <Empty title="No orders in the book">The first limit order will stand here.</Empty> : null}
       <div class="ladder-side asks" role="group" aria-label="Asks, best last" hidden={empty.value}>
-        {sides.asks.toReversed().map((slot, index) => (
-          <Row key={index} slot={slot} side="sell" focusable={slot === sides.asks[0]} take={take} />
+        {sides.asks.toReversed().map((slot) => (
+          <Row key={slot.id} slot={slot} side="sell" focusable={slot === sides.asks[0]} take={take} />
         ))}
       </div>
       <p class="spread" hidden={empty.value}>
@@ -165,7 +172,7 @@ function Rows(): JSX.Element {
       </p>
       <div class="ladder-side bids" role="group" aria-label="Bids, best first" hidden={empty.value}>
         {sides.bids.map((slot, index) => (
-          <Row key={index} slot={slot} side="buy" focusable={index === 0} take={take} />
+          <Row key={slot.id} slot={slot} side="buy" focusable={index === 0} take={take} />
         ))}
       </div>
     </div>

@@ -19,8 +19,12 @@ export function TradesPanel(): JSX.Element {
         <h2>Recent trades</h2>
       </header>
       <div class="trade-columns columns-head" aria-hidden="true">
-        <span>Price{instrument ? ` (${instrument.quoteAsset})` : ""}</span>
-        <span>Quantity{instrument ? ` (${instrument.baseAsset})` : ""}</span>
+        <span>
+          Price <span class="head-unit">{instrument?.quoteAsset}</span>
+        </span>
+        <span>
+          Quantity <span class="head-unit">{instrument?.baseAsset}</span>
+        </span>
         <span>Time</span>
       </div>
       <div class="panel-body scroll" tabIndex={0} role="group" aria-label="List of trades">

@@ -16,8 +16,6 @@ import { decimalsOf } from "../../../money/decimal.js";
 import { exact, fixed } from "../../../money/format.js";
 import { chartOptions, type Palette } from "./options.js";
 
-const SHOWN_AT_FIRST = 90;
-
 /** Points of a chart may be numbers: they are looked at and nothing is computed with them. */
 const timeOf = (candle: Candle): UTCTimestamp => (candle.openTime / 1000) as UTCTimestamp;
 
@@ -78,7 +76,7 @@ export class Drawing {
     for (const candle of candles) this.#byTime.set(timeOf(candle), candle);
     this.#candles.setData(candles.map(pointOf));
     this.#volumes.setData(candles.map((candle) => this.#volume(candle)));
-    this.#chart.timeScale().setVisibleLogicalRange({ from: candles.length - SHOWN_AT_FIRST, to: candles.length + 3 });
+    this.#chart.timeScale().resetTimeScale();
   }
 
   setNewest(candle: Candle): void {

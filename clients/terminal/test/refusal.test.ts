@@ -1,0 +1,26 @@
+import { describe, expect, it } from "vitest";
+import { fieldErrors, Refusal } from "../src/domain/refusal.js";
+
+describe("fieldErrors", () => {
+  it("believes the fields that the venue names, in either writing", () => {
+    const refusal = new Refusal("Wrong.", "FIELD_INVALID", [
+      { field: "quoteQuantity", text: "too fine" },
+      { field: "orders[0].expire_time", text: "too late" },
+      { field: "account", text: "not on the ticket" },
+    ]);
+    expect(fieldErrors(refusal)).toEqual({ quoteQuantity: "too fine", expireTime: "too late" });
+  });
+
+  it("knows where a reason belongs that names no field", () => {
+    const refusal = new Refusal("Not enough.", "INSUFFICIENT_FUNDS", [], "Send less.");
+    expect(fieldErrors(refusal)).toEqual({ quantity: "Not enough. Send less." });
+  });
+
+  it("leaves the rest to the order as a whole", () => {
+    expect(fieldErrors(new Refusal("Later.", "OVERLOADED"))).toEqual({});
+  });
+});
+
+it("says the advice once", () => {
+  expect(new Refusal("Off. Round it.", "PRICE_OFF_TICK", [], "Round it.").text).toBe("Off. Round it.");
+});
