@@ -83,6 +83,8 @@ class WsClient:
             additional_headers=found,
             compression=compression,
             max_size=None,
+            # Otherwise a close frame behind what nobody reads any more is not seen.
+            max_queue=None,
             ping_interval=None,
             proxy=None,
             **options,
