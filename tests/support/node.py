@@ -18,6 +18,15 @@ needs_browser = pytest.mark.skipif(
     reason="needs chromium, node, and the packages that `make explorer` installs where npm is",
 )
 
+TERMINAL = EXPLORER.parents[1] / "clients" / "terminal" / "dist" / "index.html"
+needs_terminal = pytest.mark.skipif(
+    CHROMIUM is None
+    or shutil.which("node") is None
+    or not INSTALLED.is_dir()
+    or not TERMINAL.exists(),
+    reason="needs chromium, node, and what `make explorer terminal` installs and builds where npm is",
+)
+
 
 def program(name: str) -> str:
     """Return the path of a program of one of the packages."""

@@ -14,13 +14,16 @@ export interface Shortcut {
 
 const PERCENTAGES = [25, 50, 75, 100];
 
-/** Focuses an element once what was changed stands on the page. */
+function focusOn(id: string): boolean {
+  const element = document.getElementById(id);
+  element?.focus();
+  if (element instanceof HTMLInputElement) element.select();
+  return element !== null && document.activeElement === element;
+}
+
+/** Focuses a field now, or as soon as what was changed stands on the page. */
 function focusSoon(id: string): void {
-  requestAnimationFrame(() => {
-    const element = document.getElementById(id);
-    element?.focus();
-    if (element instanceof HTMLInputElement) element.select();
-  });
+  if (!focusOn(id)) requestAnimationFrame(() => focusOn(id));
 }
 
 export function shortcutsOf(terminal: Terminal, layout: Layout, preferences: Preferences): readonly Shortcut[] {
