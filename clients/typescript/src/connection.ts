@@ -203,7 +203,7 @@ export class Connection implements Channel {
     request: MessageShape<Input>,
     options: AttemptOptions,
   ): Promise<MessageShape<Output>> {
-    const params = toJson(method.input, request);
+    const params = writeMessage(method.input, request);
     if (this.usable === undefined) {
       await this.ready(options.timeoutMs, options.signal);
     }
@@ -227,7 +227,7 @@ export class Connection implements Channel {
     request: MessageShape<Input>,
     signal: AbortSignal,
   ): AsyncGenerator<MessageShape<Output>> {
-    const params = toJson(method.input, request);
+    const params = writeMessage(method.input, request);
     const { openTimeoutMs, queueLengthMax } = this.options.policy;
     try {
       await this.ready(openTimeoutMs, signal);
@@ -247,7 +247,13 @@ export class Connection implements Channel {
     };
     signal.addEventListener("abort", onAbort, { once: true });
     try {
-      number = await link.exchange.subscribe(jsonRpcName(method), params, openTimeoutMs, {
+      await link.exchange.subscribe(jsonRpcName(method), params, openTimeoutMs, {
+        opened: (subscription) => {
+          number = subscription;
+          if (signal.aborted) {
+            cancel();
+          }
+        },
         message: (json) => {
           queue.push(readMessage(method.output, json));
         },
@@ -255,9 +261,6 @@ export class Connection implements Channel {
           queue.fail(error);
         },
       });
-      if (signal.aborted) {
-        cancel();
-      }
       for (let next = await queue.next(); next.done !== true; next = await queue.next()) {
         yield next.value;
       }
@@ -363,7 +366,6 @@ export class Connection implements Channel {
     const { world, policy, identity, cancelOnDisconnect } = this.options;
     const timeout = new TimedOut("the connection did not open in time");
     const link = await this.openLink();
-    this.link = link;
     const late = world.after(policy.openTimeoutMs, () => {
       link.exchange.lose(timeout);
     });
@@ -432,13 +434,8 @@ export class Connection implements Channel {
         },
       });
       const link: Link = { exchange, socket, lost, closing: undefined };
-      this.stop.signal.addEventListener(
-        "abort",
-        () => {
-          exchange.lose(new ClientClosed("the client is closed"));
-        },
-        { once: true },
-      );
+      // From here on `close` finds it.
+      this.link = link;
     });
   }
 
@@ -605,6 +602,15 @@ function jsonRpcName(method: Parameters<typeof ruleOf>[0]): string {
     throw new ConfigurationError(`${method.name} cannot be called over WebSocket`);
   }
   return rule.jsonRpc;
+}
+
+/** @throws TypeError if the message cannot be written, e.g. a time with negative nanoseconds. */
+function writeMessage<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): JsonValue {
+  try {
+    return toJson(schema, message);
+  } catch (cause) {
+    throw new TypeError(`${schema.name} cannot be written: ${String(cause)}`, { cause });
+  }
 }
 
 function readMessage<Desc extends DescMessage>(schema: Desc, json: unknown): MessageShape<Desc> {

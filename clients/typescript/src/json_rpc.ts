@@ -20,6 +20,8 @@ export interface Answer {
 
 /** Who gets what a subscription sends. */
 export interface Subscriber {
+  /** It is open under this number, before anything else of it is told. */
+  opened(subscription: number): void;
   message(json: unknown): void;
   /** No more comes; without an error the client ended it, or the last message said why. */
   closed(error: TradewireError | undefined): void;
@@ -130,24 +132,23 @@ export class Exchange {
     });
   }
 
-  /** Open a subscription and return its number. */
+  /** Open a subscription. */
   async subscribe(
     method: string,
     params: JsonValue,
     timeoutMs: number,
     subscriber: Subscriber,
-  ): Promise<number> {
+  ): Promise<void> {
     const result = await this.request(method, params, timeoutMs, undefined, (answer) => {
       const number = subscriptionOf(answer);
       if (number !== undefined) {
         this.subscribers.set(number, subscriber);
+        subscriber.opened(number);
       }
     });
-    const number = subscriptionOf(result);
-    if (number === undefined) {
+    if (subscriptionOf(result) === undefined) {
       throw new ProtocolViolation(`${method} was answered without a subscription`);
     }
-    return number;
   }
 
   /** End a subscription; nothing more of it is told. */

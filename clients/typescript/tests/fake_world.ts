@@ -49,14 +49,14 @@ export class FakeWorld implements World {
 
   /** Let time pass until the promise is settled. */
   async until<Result>(promise: Promise<Result>): Promise<Result> {
-    let settled = false;
+    const state = { settled: false };
     const mark = (): void => {
-      settled = true;
+      state.settled = true;
     };
     promise.then(mark, mark);
     for (let steps = 0; steps < 10_000; steps += 1) {
       await this.settle();
-      if (settled) {
+      if (state.settled) {
         return promise;
       }
       this.step();
