@@ -3,7 +3,6 @@ WebSocket; over the network, in process and through the gateways. Ids and times 
 else: the executions, the balances and the events of the journal are equal as well.
 """
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,17 +14,13 @@ import pytest_asyncio
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from tradewire.v1 import order_pb2, order_service_pb2
-from tradewire_server.app import Application
-from tradewire_server.engine.events import KeyStored
-from tradewire_server.journal.codec import decode_events
-from tradewire_server.journal.sqlite import SqliteJournal
 
+from tests.parity.seen import Names, error_of, journal_of, outcome_of
 from tests.parity.typescript_ways import TYPESCRIPT_WAYS, needs_typescript
 from tests.parity.ways import (
     GATEWAY_WAYS,
     REMOTE,
     WAYS,
-    Answer,
     CannotSay,
     CommandFailed,
     Do,
@@ -34,7 +29,6 @@ from tests.parity.ways import (
 from tests.parity.ws_ways import IN_PROCESS, THROUGH_ENVOY, WEBSOCKET_WAYS
 from tests.support.audit import audit
 from tests.support.envoy import running_rest_venue
-from tests.support.failures import Failure
 from tests.support.trading import (
     BUY,
     FOK,
@@ -106,44 +100,6 @@ SCENARIO: list[tuple[str, Message]] = [
 ]
 
 
-class Names:
-    """Gives ids and times names in the order in which they appear, so that runs can be compared."""
-
-    def __init__(self) -> None:
-        self._orders: dict[str, str] = {}
-        self._executions: dict[str, str] = {}
-
-    def plain(self, message: Message) -> str:
-        """Return a message as text without what differs between runs."""
-        found = type(message)()
-        found.CopyFrom(message)
-        self._clean(found)
-        return str(found)
-
-    def text(self, text: str) -> str:
-        """Return a text in which the ids of orders are named."""
-        return re.sub(r"(?<=\border )\d+", lambda match: self._orders.get(match[0], match[0]), text)
-
-    def order(self, order_id: str) -> str:
-        """Return the name of an order."""
-        return self._orders.setdefault(order_id, f"order-{len(self._orders)}")
-
-    def execution(self, execution_id: str) -> str:
-        """Return the name of an execution."""
-        return self._executions.setdefault(execution_id, f"execution-{len(self._executions)}")
-
-    def _clean(self, message: Any) -> None:
-        for field, value in message.ListFields():
-            if field.name in ("order_id", "counter_order_id"):
-                setattr(message, field.name, self.order(value))
-            elif field.name == "execution_id":
-                setattr(message, field.name, self.execution(value))
-            elif field.name in ("create_time", "transact_time"):
-                message.ClearField(field.name)
-            elif field.message_type is not None and not field.is_repeated:
-                self._clean(value)
-
-
 @dataclass(frozen=True)
 class Played:
     """What could be seen of the scenario, played one way."""
@@ -151,23 +107,6 @@ class Played:
     answers: list[Any]
     afterwards: list[Any]
     journal: list[str]
-
-
-def outcome_of(answer: Answer, names: Names) -> tuple[Any, ...]:
-    if answer.order is None:
-        return ("canceled", answer.canceled_count, answer.as_of_sequence)
-    return ("order", names.plain(answer.order), answer.as_of_sequence, answer.priority_kept)
-
-
-def error_of(found: Failure, names: Names) -> tuple[Any, ...]:
-    metadata = {
-        key: names.order(value) if key == "order_id" else names.text(value)
-        for key, value in found.metadata.items()
-    }
-    text = names.text(found.text)
-    if found.reason == "ACCOUNT_NOT_FOUND":
-        text = ""  # who says it, differs: the credential, the stream or the batch
-    return ("error", found.reason, found.outcome, found.fields, text, metadata)
 
 
 async def act(do: Do, names: Names) -> list[Any]:
@@ -196,27 +135,6 @@ async def look(venue: RunningVenue, names: Names) -> list[Any]:
                 assert (await entry.live()).executions == executions[3:]
             balances = await trader.balances()
             seen.append([names.plain(balances[asset]) for asset in sorted(balances)])
-    return seen
-
-
-def journal_of(app: Application) -> list[str]:
-    """Return the events of a drained venue, but for its keys, with orders named as they came."""
-    journal = SqliteJournal.open(app.settings.data_dir, now_ns=app.clock_ns())
-    try:
-        events = [e for batch in journal.batches(0) for e in decode_events(batch.payload)]
-    finally:
-        journal.close()
-    names: dict[int, int] = {0: 0}
-    seen = []
-    for event in events:
-        if not isinstance(event, KeyStored):
-            ids = {f: getattr(event, f) for f in event._fields if f.endswith("order_id")}
-            named = {
-                field: names.setdefault(value, len(names))
-                for field, value in ids.items()
-                if isinstance(value, int)
-            }
-            seen.append(str({**event._asdict(), **named, "event": type(event).__name__}))
     return seen
 
 

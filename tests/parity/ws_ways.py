@@ -36,7 +36,12 @@ _NAMES = {method.name: method.json_rpc for method in methods().values()}
 Call = Callable[[WsClient, str, Any], Awaitable[Any]]
 
 
-def _params(message: Message) -> Any:
+def name_of(message: Message) -> str:
+    """Return the name of the method that takes a request."""
+    return _NAMES[METHODS[message.DESCRIPTOR.name]]
+
+
+def params(message: Message) -> Any:
     """Return a request as JSON. Raises CannotSay."""
     try:
         return json_format.MessageToDict(message)
@@ -62,14 +67,14 @@ async def _clients(ground: Ground) -> AsyncIterator[dict[str, WsClient]]:
         yield clients
 
 
-async def _alone(client: WsClient, method: str, params: Any) -> Any:
-    return await client.call(method, params)
+async def _alone(client: WsClient, method: str, content: Any) -> Any:
+    return await client.call(method, content)
 
 
-async def _in_an_array(client: WsClient, method: str, params: Any) -> Any:
+async def _in_an_array(client: WsClient, method: str, content: Any) -> Any:
     """Send an array between two reads, and look at the answer between theirs."""
     time = request("session.time", number=1)
-    found = await client.exchange([time, request(method, params, 2), {**time, "id": 3}])
+    found = await client.exchange([time, request(method, content, 2), {**time, "id": 3}])
     assert sorted(answer["id"] for answer in found) == [1, 2, 3]
     (answer,) = (answer for answer in found if answer["id"] == 2)
     if "error" in answer:
@@ -85,7 +90,7 @@ async def calls(ground: Ground, call: Call = _alone) -> AsyncIterator[Do]:
         async def do(name: str, message: Message) -> Answer:
             kind = message.DESCRIPTOR.name
             try:
-                found = await call(clients[name], _NAMES[METHODS[kind]], _params(message))
+                found = await call(clients[name], name_of(message), params(message))
             except RpcError as error:
                 raise CommandFailed(_failure(error)) from error
             return answer_of(json_format.ParseDict(found, RESPONSES[kind]()))
@@ -105,7 +110,7 @@ async def batches(ground: Ground) -> AsyncIterator[Do]:
             method = as_batch(message).DESCRIPTOR.name.removesuffix("Request")
             response: Any = getattr(order_service_pb2, f"{method}Response")()
             try:
-                found = await clients[name].call(_NAMES[method], _params(as_batch(message)))
+                found = await clients[name].call(_NAMES[method], params(as_batch(message)))
             except RpcError as error:
                 raise CommandFailed(_failure(error)) from error
             (result,) = json_format.ParseDict(found, response).results
@@ -126,7 +131,7 @@ class Pipe:
 
     async def do(self, message: Message) -> order_service_pb2.CommandResult:
         """Send a frame of one command and return its result."""
-        content = _params(frame(message))
+        content = params(frame(message))
         await self._client.call(
             "subscription.send", {"subscription": self._number, "message": content}
         )
@@ -172,6 +177,5 @@ WEBSOCKET_WAYS: dict[str, tuple[Way, str]] = {
     "WebSocket in batches": (batches, IN_PROCESS),
     "WebSocket in arrays": (partial(calls, call=_in_an_array), IN_PROCESS),
     "WebSocket pipe": (pipe, IN_PROCESS),
-    "WebSocket pipe as its own process": (pipe, OWN_PROCESS),
     "WebSocket pipe through Envoy": (pipe, THROUGH_ENVOY),
 }
