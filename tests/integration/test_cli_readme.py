@@ -13,6 +13,7 @@ import pytest
 from tradewire_server.cli.venue_files import RunningVenue
 
 from tests.support.command_line import Result, run_command, venue_process
+from tests.support.node import TYPESCRIPT_CLIENT, needs_typescript
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 PROGRAM = ".venv/bin/tradewire "
@@ -30,6 +31,7 @@ SHELL = _blocks("sh")
 COMMANDS = [line for block in SHELL if "curl" not in block for line in block.splitlines()]
 SCRIPTS = [block for block in SHELL if "curl" in block]
 PROGRAMS = _blocks("python")
+TYPESCRIPT = _blocks("ts")
 REST = "http://127.0.0.1:8080"
 STREAM = "curl -N "
 
@@ -44,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_there_are_examples() -> None:
     assert len(COMMANDS) > 10
-    assert (len(SCRIPTS), len(PROGRAMS)) == (1, 1)
+    assert (len(SCRIPTS), len(PROGRAMS), len(TYPESCRIPT)) == (1, 2, 1)
     assert all(command.startswith(PROGRAM) for command in COMMANDS)
 
 
@@ -98,8 +100,10 @@ def test_what_curl_sends_is_understood(folder: Path, script: str) -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_runs(folder: Path, program: str) -> None:
+    running = RunningVenue.load(folder / ".tradewire")
+    assert running is not None
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program.replace("ws://127.0.0.1:8080", ws_url(running))],
         cwd=folder,
         env=os.environ,
         capture_output=True,
@@ -108,5 +112,41 @@ def test_a_program_runs(folder: Path, program: str) -> None:
         timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"order \d+ is (ORDER_STATUS_)?NEW\n", done.stdout)
+    assert re.search(r"order \d+ is (ORDER_STATUS_)?CANCELED\n$", done.stdout)
+
+
+def ws_url(running: RunningVenue) -> str:
+    """Return where WebSockets are, without a path."""
+    return running.rest.replace("http", "ws", 1)
+
+
+@needs_typescript
+@pytest.mark.parametrize("program", TYPESCRIPT)
+def test_a_program_in_typescript_runs(folder: Path, program: str) -> None:
+    """Nothing in it is TypeScript's own, so Node takes it as it stands."""
+    modules = folder / "node_modules"
+    modules.mkdir()
+    (modules / "tradewire-client").symlink_to(TYPESCRIPT_CLIENT)
+    (folder / "program.mjs").write_text(program, encoding="utf-8")
+    done = subprocess.run(
+        ["node", "program.mjs"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"order \d+ is NEW\n", done.stdout)
+    assert re.search(r"\d+ NEW \d+\n", done.stdout)
     assert re.search(r"order \d+ is CANCELED\n$", done.stdout)
+
+
+def test_the_banner_is_that_of_the_venue(folder: Path) -> None:
+    """Every line of it that says where something is."""
+    shown = re.findall(r"^    │  (\w+(?: [\w.]+)?)  +\S", README.read_text("utf-8"), re.MULTILINE)
+    printed = (folder / ".tradewire.log").read_text(encoding="utf-8")
+    assert {"gRPC", "REST", "WebSocket", "terminal", "FIX 4.4"} <= set(shown)
+    for name in shown:
+        assert re.search(rf"│ +{re.escape(name)} +\S", printed), name

@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 from tradewire.v1 import execution_service_pb2, order_pb2
 
 from tests.parity.seen import Names, journal_of
-from tests.parity.typescript_ways import needs_typescript, typescript, typescript_way
+from tests.parity.typescript_ways import typescript, typescript_way
 from tests.parity.ways import (
     Answer,
     CommandFailed,
@@ -35,6 +35,7 @@ from tests.support.audit import audit
 from tests.support.envoy import running_rest_venue
 from tests.support.failures import failure_of
 from tests.support.fix import FixClient, Peer, running_gateway
+from tests.support.node import needs_typescript
 from tests.support.rest import BearerToken, rest_client
 from tests.support.server_sent import event_stream
 from tests.support.trading import BUY, SELL, Trader, amend, cancel, limit

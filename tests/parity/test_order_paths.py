@@ -16,7 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tradewire.v1 import order_pb2, order_service_pb2
 
 from tests.parity.seen import Names, error_of, journal_of, outcome_of
-from tests.parity.typescript_ways import TYPESCRIPT_WAYS, needs_typescript
+from tests.parity.typescript_ways import TYPESCRIPT_WAYS
 from tests.parity.ways import (
     GATEWAY_WAYS,
     REMOTE,
@@ -29,6 +29,7 @@ from tests.parity.ways import (
 from tests.parity.ws_ways import IN_PROCESS, THROUGH_ENVOY, WEBSOCKET_WAYS
 from tests.support.audit import audit
 from tests.support.envoy import running_rest_venue
+from tests.support.node import needs_typescript
 from tests.support.trading import (
     BUY,
     FOK,

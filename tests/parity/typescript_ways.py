@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
 from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
@@ -17,15 +15,12 @@ from tradewire.v1 import order_pb2
 
 from tests.parity.ways import Answer, CannotSay, CommandFailed, Do, Ground, Way
 from tests.support.failures import Failure
+from tests.support.node import TYPESCRIPT_CLIENT
 from tests.support.venue import base64url
 
 PROGRAM = Path(__file__).with_name("typescript_sdk.mjs")
-CLIENT = Path(__file__).resolve().parents[2] / "clients" / "typescript"
 ANSWER_S = 30.0
-needs_typescript = pytest.mark.skipif(
-    shutil.which("node") is None or not (CLIENT / "dist" / "index.js").is_file(),
-    reason="needs node, and the client that `make typescript` builds where npm is",
-)
+
 
 _METHODS = {
     "PlaceOrderRequest": "place",
@@ -67,7 +62,7 @@ async def typescript(ground: Ground, calls: str = "websocket") -> AsyncIterator[
     process = await asyncio.create_subprocess_exec(
         "node",
         str(PROGRAM),
-        str(CLIENT),
+        str(TYPESCRIPT_CLIENT),
         json.dumps(set_up),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

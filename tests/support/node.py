@@ -1,4 +1,6 @@
-"""Programs of Node that tests use: those of `gateway/explorer`, where `make explorer` put them."""
+"""Programs of Node that tests use: those of `gateway/explorer`, where `make explorer` put them, and
+the TypeScript client, where `make typescript` built it.
+"""
 
 import shutil
 from pathlib import Path
@@ -12,6 +14,11 @@ needs_node = pytest.mark.skipif(
     shutil.which("node") is None or not INSTALLED.is_dir(),
     reason="needs node, and the packages that `make explorer` installs where npm is",
 )
+TYPESCRIPT_CLIENT = EXPLORER.parents[1] / "clients" / "typescript"
+needs_typescript = pytest.mark.skipif(
+    shutil.which("node") is None or not (TYPESCRIPT_CLIENT / "dist" / "index.js").is_file(),
+    reason="needs node, and the client that `make typescript` builds where npm is",
+)
 CHROMIUM = shutil.which("chromium")
 needs_browser = pytest.mark.skipif(
     CHROMIUM is None or shutil.which("node") is None or not INSTALLED.is_dir(),
@@ -24,7 +31,7 @@ needs_terminal = pytest.mark.skipif(
     or shutil.which("node") is None
     or not INSTALLED.is_dir()
     or not TERMINAL.exists(),
-    reason="needs chromium, node, and what `make explorer terminal` installs and builds where npm is",
+    reason="needs chromium, node, and what `make explorer terminal` makes where npm is",
 )
 
 
