@@ -91,7 +91,9 @@ class Page:
         return found
 
     async def _send(self, command: dict[str, Any]) -> Any:
-        assert self.process.stdin and self.process.stdout and self.process.stderr
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
         self.process.stdin.write(json.dumps(command).encode() + b"\n")
         line = await asyncio.wait_for(self.process.stdout.readline(), 2 * PATIENCE_S)
         assert line, (await self.process.stderr.read()).decode()

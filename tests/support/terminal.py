@@ -74,9 +74,7 @@ class Terminal:
 
     async def notes(self) -> list[str]:
         """Return what the ticket says is wrong."""
-        return [
-            text for text in await self.page.texts(".ticket-form :is(.bad, .problem)") if text
-        ]
+        return [text for text in await self.page.texts(".ticket-form :is(.bad, .problem)") if text]
 
     async def unblemished(self) -> None:
         """Hold that nothing happened which nobody should see."""

@@ -2,22 +2,24 @@ import { describe, expect, it } from "vitest";
 import { readCredential, readKeyFile, readSeed } from "../src/domain/keys.js";
 
 const SEED = Uint8Array.from({ length: 32 }, (_, index) => index + 200);
-const BASE64 = Buffer.from(SEED).toString("base64");
-const PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
-const PEM = `-----BEGIN PRIVATE KEY-----\n${Buffer.concat([PREFIX, SEED]).toString("base64")}\n-----END PRIVATE KEY-----\n`;
+const base64 = (bytes: Iterable<number>): string => btoa(String.fromCharCode(...bytes));
+const BASE64 = base64(SEED);
+const HEX = [...SEED].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const PREFIX = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+const PEM = `-----BEGIN PRIVATE KEY-----\n${base64([...PREFIX, ...SEED])}\n-----END PRIVATE KEY-----\n`;
 
 describe("readSeed", () => {
   it.each([
     ["base64", BASE64],
-    ["base64url without padding", Buffer.from(SEED).toString("base64url")],
-    ["hexadecimal", Buffer.from(SEED).toString("hex")],
+    ["base64url without padding", BASE64.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")],
+    ["hexadecimal", HEX],
     ["PEM", PEM],
     ["with blanks around it", `  ${BASE64}\n`],
   ])("reads %s", (_, text) => {
     expect(readSeed(text)).toEqual(SEED);
   });
 
-  it.each(["", "short", Buffer.alloc(33).toString("base64"), "!".repeat(44), PEM.replace("MC4C", "MC5C"), PEM.replaceAll("PRIVATE", "PUBLIC")])(
+  it.each(["", "short", base64(new Uint8Array(33)), "!".repeat(44), PEM.replace("MC4C", "MC5C"), PEM.replaceAll("PRIVATE", "PUBLIC")])(
     "reads nothing else: %j",
     (text) => {
       expect(readSeed(text)).toBeUndefined();

@@ -16,8 +16,8 @@ export function TopBar(): JSX.Element {
     <header class="top-bar">
       <span class="brand">
         <Mark />
-        <h1 class="unseen">Tradewire Terminal</h1>
       </span>
+      <h1 class="unseen">Tradewire Terminal</h1>
       <button
         type="button"
         class="switcher"

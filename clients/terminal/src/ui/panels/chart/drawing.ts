@@ -48,8 +48,8 @@ export class Drawing {
     this.#colours = colours;
     this.#chart.applyOptions(chartOptions(colours));
     this.#candles.applyOptions({
-      // Rising candles are hollow: the direction does not hang on the colour.
-      upColor: colours.panel,
+      // Rising candles are pale inside: the direction does not hang on the colour alone.
+      upColor: colours.volumeUp,
       downColor: colours.sell,
       borderUpColor: colours.buy,
       borderDownColor: colours.sell,

@@ -44,6 +44,12 @@ export function AmendRow({ order, close }: { readonly order: Order; readonly clo
       sending.value = false;
     }
   };
+  const recheck = (): void => {
+    const wrong = Object.keys(errors.peek()).length > 0;
+    if (!wrong || instrument === undefined) return;
+    const draft = { price: price.peek().trim(), quantity: quantity.peek().trim() };
+    errors.value = amendProblems(draft, order, instrument, terminal.rules);
+  };
   const text = errors.value.price ?? errors.value.quantity ?? problem.value;
   return (
     <>
@@ -69,10 +75,10 @@ export function AmendRow({ order, close }: { readonly order: Order; readonly clo
         </Cell>
         <Cell column={COLUMNS.terms}>{termsText(order)}</Cell>
         <Cell column={COLUMNS.price}>
-          <AmendInput label="New price" value={price} error={errors.value.price} focused />
+          <AmendInput label="New price" value={price} error={errors.value.price} changed={recheck} focused />
         </Cell>
         <Cell column={COLUMNS.quantity}>
-          <AmendInput label="New quantity" value={quantity} error={errors.value.quantity} />
+          <AmendInput label="New quantity" value={quantity} error={errors.value.quantity} changed={recheck} />
         </Cell>
         <Cell column={COLUMNS.filled}>{exact(order.filledQuantity)}</Cell>
         <Cell column={COLUMNS.status}>
@@ -98,7 +104,7 @@ export function AmendRow({ order, close }: { readonly order: Order; readonly clo
   );
 }
 
-function AmendInput({ label, value, error, focused = false }: { readonly label: string; readonly value: Signal<string>; readonly error: string | undefined; readonly focused?: boolean }): JSX.Element {
+function AmendInput({ label, value, error, changed, focused = false }: { readonly label: string; readonly value: Signal<string>; readonly error: string | undefined; readonly changed: () => void; readonly focused?: boolean }): JSX.Element {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     if (focused) input.current?.select();
@@ -116,6 +122,7 @@ function AmendInput({ label, value, error, focused = false }: { readonly label: 
       value={value}
       onInput={(event) => {
         value.value = event.currentTarget.value;
+        changed();
       }}
     />
   );

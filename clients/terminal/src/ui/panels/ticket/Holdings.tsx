@@ -16,24 +16,22 @@ export function Holdings(): JSX.Element | null {
   return (
     <section class="holdings" aria-label={`Holdings in ${instrument.symbol}`}>
       <h3>Holdings</h3>
-      <dl>
-        {balances.map(({ asset, available, held }) => (
-          <div key={asset}>
-            <div class="line">
-              <dt>{asset} available</dt>
-              <dd class="figure" title={available}>
-                {amount(available, asset)}
-              </dd>
-            </div>
-            <div class="line">
-              <dt>{asset} in orders</dt>
-              <dd class="figure" title={held}>
-                {amount(held, asset)}
-              </dd>
-            </div>
+      {balances.map(({ asset, available, held }) => (
+        <dl key={asset}>
+          <div class="line">
+            <dt>{asset} available</dt>
+            <dd class="figure" title={available}>
+              {amount(available, asset)}
+            </dd>
           </div>
-        ))}
-      </dl>
+          <div class="line">
+            <dt>{asset} in orders</dt>
+            <dd class="figure" title={held}>
+              {amount(held, asset)}
+            </dd>
+          </div>
+        </dl>
+      ))}
       <OpenPosition symbol={instrument.symbol} />
     </section>
   );
