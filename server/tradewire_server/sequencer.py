@@ -47,13 +47,14 @@ from tradewire_server.engine.events import (
     AccountUpdated,
     Event,
     KeyStored,
+    OrderAmended,
     OrderCanceled,
     OrderRejected,
     make,
 )
 from tradewire_server.engine.fold import fold
 from tradewire_server.engine.state import State
-from tradewire_server.engine.vocabulary import Reason
+from tradewire_server.engine.vocabulary import NO_REASON, Reason
 from tradewire_server.feeds import FeedChunk, FeedKind, split
 from tradewire_server.journal.codec import encode_events
 from tradewire_server.journal.records import Batch, ClientIdRow, Journal
@@ -402,8 +403,11 @@ class Sequencer:
         active = self._active
         while active and len(taken) < self._batch_size:
             lane = active.popleft()
-            taken.append((lane, lane.queue.popleft()))
-            if lane.queue:
+            queue = lane.queue
+            # In turns; a lane that is alone has them all.
+            count = 1 if active else min(len(queue), self._batch_size - len(taken))
+            taken += [(lane, queue.popleft()) for _ in range(count)]
+            if queue:
                 active.append(lane)
         self._waiting -= len(taken)
         return taken
@@ -438,17 +442,17 @@ class Sequencer:
         command = submission.command
         if isinstance(command, Refused):
             return command
-        if submission.api_key:
-            ended = self._ended(submission.api_key)
+        _, valid_until_ns, _, key, digest, api_key, _ = submission
+        if api_key:
+            ended = self._ended(api_key)
             if ended is not None:
                 return ended
-        key, digest = submission.key, submission.content_hash
         if key is not None:
             known_outcome = self._known(command, key, digest, known)
             if known_outcome is not None:
                 return known_outcome
         # Behind the look-up: a repeat has its first answer, however late it is.
-        if submission.valid_until_ns and self._clock_time_ns > submission.valid_until_ns:
+        if valid_until_ns and self._clock_time_ns > valid_until_ns:
             return _too_late(submission)
         if isinstance(command, PlaceOrder):
             return self._place(command, submission, now_ns, events, rows)
@@ -473,7 +477,7 @@ class Sequencer:
         key = submission.key
         if key is not None:
             sequence = done.ledger_sequence or done.as_of_sequence
-            row = ClientIdRow(*key, submission.content_hash, done.order_id, sequence)
+            row = make(ClientIdRow, (*key, submission.content_hash, done.order_id, sequence))
             rows.append(row)
             self._batch_ids[key] = (row, done)
         return done
@@ -516,10 +520,10 @@ class Sequencer:
         if isinstance(command, (PlaceOrder, AmendOrder, CancelOrder)):
             first = events[0]
             order_id: int = first.order_id  # type: ignore[union-attr]
-            last = self._recorder.last_execution(order_id)
-            rejected = first.reason if isinstance(first, OrderRejected) else Reason.UNSPECIFIED
-            kept = bool(getattr(first, "priority_kept", False))
-            return Done(last.sequence, last.order, order_id, rejected, kept)
+            sequence, order = self._recorder.last_execution(order_id)
+            rejected = first.reason if isinstance(first, OrderRejected) else NO_REASON
+            kept = isinstance(first, OrderAmended) and first.priority_kept
+            return make(Done, (sequence, order, order_id, rejected, kept, 0, 0, b""))
         if isinstance(command, Deposit | Withdraw):
             entry = self._recorder.last_ledger_entry()
             account = self.state.accounts[command.account]
@@ -540,8 +544,9 @@ class Sequencer:
         in_batch = self._batch_ids.get(key)
         row = in_batch[0] if in_batch is not None else known.get(key)
         if row is None:
-            account = self.state.accounts.get(key[0])
-            if account is not None and key[1] in account.client_order_ids:
+            name, client_id = key
+            account = self.state.accounts.get(name)
+            if account is not None and client_id in account.client_order_ids:
                 return _reused(command)
             if self._ids_full:
                 return Refused(
