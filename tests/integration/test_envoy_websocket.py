@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from google.protobuf import json_format
+from tradewire.v1 import session_service_pb2
 from tradewire_client import Client
 from tradewire_server.cli.doctor import check_websocket
 from websockets.asyncio.client import connect
@@ -22,7 +23,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.support.command_line import VenueProcess, venue_process
 from tests.support.envoy import RestVenue, data_directory, running_rest_venue
-from tests.support.venue import Credential, RunningVenue, session_request
+from tests.support.venue import Credential, RunningVenue, Stubs, session_request
 from tests.support.ws import RpcError, WsClient, order, reason_of
 
 PATIENCE_S = 30
@@ -47,10 +48,11 @@ def url(rest: RestVenue) -> str:
 async def make_ticket(venue: RunningVenue, credential: Credential) -> str:
     """Make a ticket, over gRPC."""
     async with venue.connect() as channel:
-        call = channel.unary_unary("/tradewire.v1.SessionService/CreateTicket")
-        # Its one field of text comes first: 43 characters.
-        answer: bytes = await call(b"", metadata=credential.metadata, timeout=5)
-    return answer[2:45].decode()
+        request = session_service_pb2.CreateTicketRequest()
+        call = Stubs(channel).sessions.CreateTicket(
+            request, metadata=credential.metadata, timeout=5
+        )
+        return str((await call).ticket)
 
 
 async def status_of(address: str, **options: Any) -> tuple[int, Any]:
