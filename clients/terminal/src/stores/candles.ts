@@ -29,7 +29,9 @@ export class CandleStore {
       effect(() => {
         const symbol = instruments.current.value?.symbol;
         const interval = this.interval.value;
-        if (symbol !== undefined) void this.#fetch(symbol, interval);
+        if (symbol === undefined) return;
+        this.loading.value = LOADING;
+        void this.#fetch(symbol, interval);
       }),
       market.onTrades((trades) => {
         if (this.#waiting !== undefined) this.#waiting.push(...trades);
@@ -38,7 +40,14 @@ export class CandleStore {
     ];
   }
 
+  /** Fetches them again after a failure. */
   retry(): void {
+    this.loading.value = LOADING;
+    this.refresh();
+  }
+
+  /** Fetches them again behind what is shown. */
+  refresh(): void {
     const symbol = this.instruments.current.peek()?.symbol;
     if (symbol !== undefined) void this.#fetch(symbol, this.interval.peek());
   }
@@ -49,7 +58,6 @@ export class CandleStore {
 
   async #fetch(symbol: string, interval: CandleInterval): Promise<void> {
     const request = ++this.#request;
-    this.loading.value = LOADING;
     this.#waiting = [];
     this.#lastTrade = 0n;
     try {

@@ -9,8 +9,14 @@ export class ConnectionStore implements ConnectionListener {
   readonly resumes = signal(0);
   /** The number behind which they went on the last time. */
   readonly resumedAfter = signal<bigint | undefined>(undefined);
+  /** How often market data went on after an interruption. */
+  readonly marketResumes = signal(0);
   readonly latencyMs = signal<number | undefined>(undefined);
   readonly limit = signal<RateLimit | undefined>(undefined);
+
+  get isLive(): boolean {
+    return this.state.value.phase === "live";
+  }
 
   connection(state: Connection): void {
     this.state.value = state;
@@ -19,6 +25,10 @@ export class ConnectionStore implements ConnectionListener {
   resumed(afterSequence: bigint): void {
     this.resumes.value += 1;
     this.resumedAfter.value = afterSequence;
+  }
+
+  marketResumed(): void {
+    this.marketResumes.value += 1;
   }
 
   latency(milliseconds: number): void {

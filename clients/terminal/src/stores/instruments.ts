@@ -47,14 +47,24 @@ export class InstrumentStore {
       }
       this.loading.value = READY;
       this.#follow(all.map(({ symbol }) => symbol));
-      await Promise.all(all.slice(0, TICKERS_MAX).map(({ symbol }) => this.#fetchTicker(symbol)));
+      await this.#fetchTickers();
     } catch (error) {
       this.loading.value = failed(error);
     }
   }
 
+  /** Fetches the day's figures again. */
+  refresh(): void {
+    void this.#fetchTickers();
+  }
+
   dispose(): void {
     this.#stop?.();
+  }
+
+  async #fetchTickers(): Promise<void> {
+    const symbols = this.all.peek().slice(0, TICKERS_MAX);
+    await Promise.all(symbols.map(({ symbol }) => this.#fetchTicker(symbol)));
   }
 
   async #fetchTicker(symbol: string): Promise<void> {

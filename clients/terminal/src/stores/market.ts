@@ -39,6 +39,11 @@ export class MarketStore {
     this.#open(this.#symbol);
   }
 
+  /** Fetches the trades that were missed. */
+  refresh(): void {
+    if (this.#symbol !== "") void this.#fetchTrades(this.#symbol);
+  }
+
   /** Tells of trades as they come; of those of the instrument that is looked at. */
   onTrades(listener: (trades: readonly Trade[]) => void): Stop {
     this.#listeners.add(listener);

@@ -62,8 +62,12 @@ export class Terminal {
         if (this.instruments.symbol.value !== "") this.ticket.reset();
       }),
       effect(() => {
-        // Trades were missed while the connection was away: the candles are fetched again.
-        if (this.connection.resumes.value > 0) this.candles.retry();
+        // Trades were missed while the connection was away: what is made of them is fetched again.
+        if (this.connection.marketResumes.value > 0) {
+          this.candles.refresh();
+          this.market.refresh();
+          this.instruments.refresh();
+        }
       }),
     ];
   }
@@ -83,6 +87,11 @@ export class Terminal {
 
   /** Sends the ticket; true when the order was taken. */
   async place(): Promise<boolean> {
+    if (!this.connection.isLive) {
+      // It would wait for the connection, and reach a market that has moved on.
+      this.toasts.show("bad", "Order not placed", "There is no connection: nothing was sent.");
+      return false;
+    }
     try {
       const order = await this.ticket.send();
       if (order === undefined) return false;

@@ -45,6 +45,8 @@ export interface ConnectionListener {
   connection(state: Connection): void;
   /** The executions go on behind this number after an interruption. */
   resumed(afterSequence: bigint): void;
+  /** Market data goes on; what happened meanwhile was not told. */
+  marketResumed(): void;
   latency(milliseconds: number): void;
   rateLimit(limit: RateLimit): void;
 }

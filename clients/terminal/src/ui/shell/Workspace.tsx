@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import type { Terminal } from "../../stores/terminal.js";
-import { LayoutContext, TerminalContext, useApp, useLayout } from "../context.js";
+import { LayoutContext, TerminalContext, useApp, useLayout, useTerminal } from "../context.js";
 import { Layout } from "../layout.js";
 import { ChartPanel } from "../panels/chart/ChartPanel.js";
 import { LadderPanel } from "../panels/Ladder.js";
@@ -10,6 +10,7 @@ import { LowerPanel } from "../panels/lower/LowerPanel.js";
 import { TicketPanel } from "../panels/ticket/TicketPanel.js";
 import { TradesPanel } from "../panels/Trades.js";
 import { Choice } from "../parts/Choice.js";
+import { ConnectionBanner } from "./ConnectionBanner.js";
 import { HelpDialog } from "./HelpDialog.js";
 import { InstrumentDialog } from "./InstrumentDialog.js";
 import { PhoneNavigation } from "./PhoneNavigation.js";
@@ -26,6 +27,7 @@ export function Workspace({ terminal }: { readonly terminal: Terminal }): JSX.El
     <TerminalContext.Provider value={terminal}>
       <LayoutContext.Provider value={layout}>
         <TopBar />
+        <ConnectionBanner />
         <Panels />
         <PhoneNavigation />
         <StatusBar />
@@ -38,8 +40,9 @@ export function Workspace({ terminal }: { readonly terminal: Terminal }): JSX.El
 
 function Panels(): JSX.Element {
   const layout = useLayout();
+  const { connection } = useTerminal();
   return (
-    <main class="workspace" data-view={layout.view.value}>
+    <main class="workspace" data-view={layout.view.value} data-stale={!connection.isLive}>
       <ChartPanel />
       <div class="depth-column" data-shown={layout.depth.value}>
         <div class="depth-switch">

@@ -65,12 +65,13 @@ export class SdkVenue implements Venue {
         listener.rateLimit({ limit, remaining });
       });
       client.onResume(({ stream, afterSequence }) => {
-        if (stream === "executions" && afterSequence !== undefined) listener.resumed(afterSequence);
+        if (stream === "marketData") listener.marketResumed();
+        else if (stream === "executions" && afterSequence !== undefined) listener.resumed(afterSequence);
       });
       await client.connection.connect();
       this.#watchLatency(client, listener);
-      const { scopes } = client.connection as { readonly scopes?: readonly Scope[] };
-      return { account: client.connection.account, canTrade: scopes?.includes(Scope.TRADE) ?? true, environment };
+      const { account, scopes } = client.connection;
+      return { account, canTrade: scopes.includes(Scope.TRADE), environment };
     } catch (error) {
       throw refusalOf(error);
     }

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 import { instrumentProblem } from "../../../domain/validation.js";
-import type { Instrument } from "../../../domain/types.js";
+import type { Instrument, Side } from "../../../domain/types.js";
 import { exact } from "../../../money/format.js";
 import { FIELD_ORDER, type TicketStore } from "../../../stores/ticket.js";
 import { useTerminal } from "../../context.js";
@@ -58,7 +58,7 @@ function focusFirstError(form: HTMLFormElement | null, ticket: TicketStore): voi
 
 function TicketForm({ instrument }: { readonly instrument: Instrument }): JSX.Element {
   const terminal = useTerminal();
-  const { ticket, session } = terminal;
+  const { ticket, session, connection } = terminal;
   const form = useRef<HTMLFormElement>(null);
   const side = ticket.side.value;
   const type = ticket.type.value;
@@ -134,8 +134,8 @@ function TicketForm({ instrument }: { readonly instrument: Instrument }): JSX.El
         </p>
       ) : null}
       {session.canTrade ? (
-        <button type="submit" class={`submit ${side}`} disabled={ticket.sending.value}>
-          {ticket.sending.value ? "Sending…" : `${side === "buy" ? "Buy" : "Sell"} ${instrument.baseAsset}`}
+        <button type="submit" class={`submit ${side}`} disabled={ticket.sending.value || !connection.isLive}>
+          {submitText(side, instrument, ticket.sending.value, connection.isLive)}
         </button>
       ) : (
         <p class="problem">This key may read and not trade: sign in with one that has the scope trade.</p>
@@ -145,6 +145,11 @@ function TicketForm({ instrument }: { readonly instrument: Instrument }): JSX.El
       </p>
     </form>
   );
+}
+
+function submitText(side: Side, instrument: Instrument, sending: boolean, live: boolean): string {
+  if (!live) return "No connection";
+  return sending ? "Sending…" : `${side === "buy" ? "Buy" : "Sell"} ${instrument.baseAsset}`;
 }
 
 function UnitChoice({ instrument, ticket }: { readonly instrument: Instrument; readonly ticket: TicketStore }): JSX.Element {
