@@ -3,7 +3,9 @@
 import argparse
 import asyncio
 import signal
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -17,15 +19,17 @@ def add_upstream(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--upstream-ca", type=Path, help="PEM file that its certificate is of")
 
 
-def open_upstream(arguments: argparse.Namespace) -> grpc.aio.Channel:
-    """Return a channel to the server.
+def open_upstream(
+    arguments: argparse.Namespace, *, options: Iterable[tuple[str, Any]] = ()
+) -> grpc.aio.Channel:
+    """Return a channel to the server, with options of gRPC's beside the usual ones.
 
     Raises OSError, PlaintextRefused.
     """
     credentials = None
     if arguments.upstream_ca is not None:
         credentials = grpc.ssl_channel_credentials(arguments.upstream_ca.read_bytes())
-    return open_channel(arguments.upstream, credentials=credentials)
+    return open_channel(arguments.upstream, credentials=credentials, options=options)
 
 
 def told_to_end() -> asyncio.Event:

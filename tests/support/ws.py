@@ -12,9 +12,10 @@ from typing import Any, Self
 
 import grpc.aio
 from google.protobuf import json_format
-from tradewire_gateway.channel import InProcessChannel, InProcessServer
+from tradewire_gateway.channel import InProcessChannel, InProcessServer, open_channel
 from tradewire_gateway.web import WebOptions, serve_web
 from tradewire_gateway.ws import AllowedOrigins, Gateway, WebSocketLimits, WebSocketOptions
+from tradewire_gateway.ws.upstream import CHANNEL_OPTIONS
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -289,7 +290,7 @@ async def gateway_beside(
     if kind == "network":
         # As a gateway of its own on the same machine, which is believed about its clients.
         async with (
-            grpc.aio.insecure_channel(f"unix:{venue.app.sockets.edge}") as channel,
+            open_channel(f"unix:{venue.app.sockets.edge}", options=CHANNEL_OPTIONS) as channel,
             gateway_over(channel, trusted, limits=limits, notice_s=notice_s) as edge,
         ):
             yield edge

@@ -28,6 +28,7 @@ from tradewire_gateway.web.options import DEFAULT_PORT, WebOptions
 from tradewire_gateway.web.serving import serve_web
 from tradewire_gateway.ws import AllowedOrigins, Gateway, OriginError, WebSocketOptions
 from tradewire_gateway.ws.meters import Meters
+from tradewire_gateway.ws.upstream import CHANNEL_OPTIONS
 
 ANSWER_S = 10.0
 LOOPBACK = "127.0.0.1"
@@ -77,7 +78,7 @@ def main() -> int:
 async def _serve(arguments: argparse.Namespace, origins: AllowedOrigins) -> None:
     told = told_to_end()
     meters = Meters()
-    async with open_upstream(arguments) as channel:
+    async with open_upstream(arguments, options=CHANNEL_OPTIONS) as channel:
         sessions = session_service_pb2_grpc.SessionServiceStub(channel)
         server = await sessions.GetServerTime(
             session_service_pb2.GetServerTimeRequest(), timeout=ANSWER_S

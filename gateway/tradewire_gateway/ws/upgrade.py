@@ -35,9 +35,7 @@ _UNKNOWN_ADDRESS = "unknown"
 class Refusal(Exception):
     """The connection is not opened."""
 
-    def __init__(
-        self, reason: str, text: str, *, status: status_pb2.Status | None = None
-    ) -> None:
+    def __init__(self, reason: str, text: str, *, status: status_pb2.Status | None = None) -> None:
         super().__init__(text)
         self.reason = reason
         self.status = status or make_status(reason, text)

@@ -20,6 +20,9 @@ from tradewire_gateway.ws.json_form import writer
 from tradewire_gateway.ws.json_rpc import Failure, plain_status
 from tradewire_gateway.ws.methods import Kind, Target
 
+# For a channel over the network: of each stream little is under way before it is read, so that what
+# a client does not read waits at the venue, which can conflate it or end the stream.
+CHANNEL_OPTIONS: Final = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 64 << 10))
 CREDENTIAL_ENDED: Final = "CREDENTIAL_ENDED"
 _LIMIT, _REMAINING, _RESET = "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"
 _write_rate_limit = writer(stream_pb2.RateLimit.DESCRIPTOR)
