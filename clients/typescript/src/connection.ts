@@ -133,6 +133,7 @@ export class Connection implements Channel {
   private loop: Promise<void> | undefined;
   private readonly stop = new AbortController();
   private readonly waiters = new Set<(error?: TradewireError) => void>();
+  private readonly drained = new Set<() => void>();
   private signedIn: CreateSessionResponse | undefined;
   private renewal: Promise<void> | undefined;
   private opened = 0;
@@ -186,6 +187,18 @@ export class Connection implements Channel {
       await this.ready(timeoutMs);
     } catch (error) {
       throw error instanceof NotSent ? error.error : error;
+    }
+  }
+
+  /**
+   * Wait while more than half of the calls that may wait for an answer do: for those who send many.
+   * While the connection is away nothing leaves, and this waits for nothing.
+   */
+  async drain(): Promise<void> {
+    while ((this.link?.exchange.pendingCount ?? 0) > this.options.policy.pendingMax / 2) {
+      await new Promise<void>((resolve) => {
+        this.drained.add(resolve);
+      });
     }
   }
 
@@ -275,7 +288,10 @@ export class Connection implements Channel {
   }
 
   private get usable(): Link | undefined {
-    return this.current.phase === "live" && this.link?.closing === undefined ? this.link : undefined;
+    const { link } = this;
+    const isUsable =
+      this.current.phase === "live" && link?.closing === undefined && link?.exchange.isLost === false;
+    return isUsable ? link : undefined;
   }
 
   private live(): Link {
@@ -402,6 +418,9 @@ export class Connection implements Channel {
             this.announced(link, params);
           }
         },
+        settled: () => {
+          this.tellDrained();
+        },
         answered: ({ roundTripMs, rateLimit }: Answer) => {
           this.roundTrip = roundTripMs;
           if (rateLimit !== undefined) {
@@ -486,22 +505,22 @@ export class Connection implements Channel {
   /** Watch a live link until it is lost, and return why. */
   private async watch(link: Link): Promise<TradewireError> {
     const { world, policy } = this.options;
-    let asked = false;
+    let askedAtMs: number | undefined;
     let cancelTick = (): void => undefined;
     const tick = (): void => {
-      const quiet = world.monotonicMs() - link.exchange.heardAtMs;
-      if (quiet >= policy.quietMs) {
+      const now = world.monotonicMs();
+      if (now - link.exchange.heardAtMs < policy.askAfterMs) {
+        askedAtMs = undefined;
+      } else if (askedAtMs === undefined) {
+        askedAtMs = now;
+        const timeoutMs = policy.quietMs;
+        this.ask(link, jsonRpcName(SessionService.method.getServerTime), {}, { timeoutMs }).catch(
+          () => undefined,
+        );
+      } else if (now - askedAtMs >= policy.quietMs - policy.askAfterMs) {
+        // Only after a question: a page in the background has few ticks, and may just not have asked.
         link.exchange.lose(new TimedOut(`nothing came for ${String(policy.quietMs)} ms: the link is dead`));
         return;
-      }
-      if (quiet >= policy.askAfterMs && !asked) {
-        asked = true;
-        const timeoutMs = policy.quietMs;
-        this.ask(link, jsonRpcName(SessionService.method.getServerTime), {}, { timeoutMs })
-          .catch(() => undefined)
-          .finally(() => {
-            asked = false;
-          });
       }
       cancelTick = world.after(Math.min(TICK_MS, policy.askAfterMs), tick);
     };
@@ -551,6 +570,15 @@ export class Connection implements Channel {
   private drop(error: TradewireError): void {
     this.link?.exchange.lose(error);
     this.link = undefined;
+  }
+
+  private tellDrained(): void {
+    if ((this.link?.exchange.pendingCount ?? 0) <= this.options.policy.pendingMax / 2) {
+      for (const resolve of this.drained) {
+        resolve();
+      }
+      this.drained.clear();
+    }
   }
 
   private release(error?: TradewireError): void {

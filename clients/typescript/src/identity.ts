@@ -92,8 +92,14 @@ export class Identity {
       try {
         return this.accept(await calls.createSession(await this.proof()));
       } catch (error) {
-        const late =
-          error instanceof AuthenticationError && error.reason === "TIMESTAMP_OUT_OF_WINDOW";
+        if (!(error instanceof AuthenticationError)) {
+          throw error;
+        }
+        if (error.reason === "TICKET_INVALID" && measurements === 0) {
+          // It grew old on its way, or is one of the venue's former process: the next is fresh.
+          continue;
+        }
+        const late = error.reason === "TIMESTAMP_OUT_OF_WINDOW";
         if (!late || measurements === MEASUREMENTS_MAX) {
           throw error;
         }

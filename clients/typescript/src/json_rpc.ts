@@ -33,6 +33,8 @@ export interface ExchangeOptions {
   send(text: string): void;
   notified(method: string, params: unknown): void;
   answered(answer: Answer): void;
+  /** A request has been answered or given up. */
+  settled(): void;
   lost(error: TradewireError): void;
 }
 
@@ -73,6 +75,11 @@ export class Exchange {
   /** When something came last, by the monotonic clock. */
   get heardAtMs(): number {
     return this.heard;
+  }
+
+  /** Whether the socket is gone. */
+  get isLost(): boolean {
+    return this.loss !== undefined;
   }
 
   /** How many requests have no answer yet. */
@@ -250,6 +257,7 @@ export class Exchange {
     const pending = this.pending.get(id);
     this.pending.delete(id);
     pending?.cancelTimer();
+    this.options.settled();
     return pending;
   }
 

@@ -4,6 +4,8 @@
 
 const ID_BYTES = 12;
 const NONCE_BYTES = 18;
+// What a platform's timer can count; longer ones would fire at once.
+const LONGEST_MS = 2 ** 31 - 1;
 
 /** What the client takes from the machine it runs on. */
 export interface World {
@@ -27,7 +29,7 @@ export const REAL_WORLD: World = {
   wallMs: () => Date.now(),
   random: () => Math.random(),
   after: (milliseconds, callback) => {
-    const timer = setTimeout(callback, milliseconds);
+    const timer = setTimeout(callback, Math.min(milliseconds, LONGEST_MS));
     return () => {
       clearTimeout(timer);
     };

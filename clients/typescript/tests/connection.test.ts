@@ -54,6 +54,22 @@ describe("opening", () => {
     expect(venue.asked("session.login")).toEqual([{ ticket: "ticket-1" }, { ticket: "ticket-2" }]);
   });
 
+  test("a ticket that grew old is replaced once", async () => {
+    const { client, venue, world } = floor({ credentials: { ticket: () => Promise.resolve("t") } });
+    const login = venue.handlers["session.login"];
+    let refusals = 1;
+    venue.handlers["session.login"] = (request, link) =>
+      (refusals -= 1) >= 0 ? new Failure(status(16, "TICKET_INVALID")) : login?.(request, link);
+    await world.until(client.connection.connect());
+    expect(venue.asked("session.login")).toHaveLength(2);
+    refusals = 100;
+    venue.link.lose();
+    await expect(world.until(client.connection.connect())).rejects.toMatchObject({
+      reason: "TICKET_INVALID",
+    });
+    expect(venue.asked("session.login")).toHaveLength(4);
+  });
+
   test("signs by the venue's clock", async () => {
     const { client, venue, world } = floor();
     world.aheadMs = 3_600_000;
@@ -266,6 +282,32 @@ describe("frames", () => {
     venue.link.answer(id, { result: placed("late") });
     venue.handlers["orders.get"] = () => placed("second");
     expect((await world.until(client.orders.get("7"))).clientOrderId).toBe("second");
+  });
+
+  test("who sends many can wait for room", async () => {
+    const { client, venue, world } = floor({ connectionPolicy: { pendingMax: 4 } });
+    const held: number[] = [];
+    venue.handlers["orders.get"] = ({ id }) => {
+      held.push(id);
+      return SILENCE;
+    };
+    await world.until(client.connection.connect());
+    await client.connection.drain();
+    const calls = ["1", "2", "3", "4"].map((id) => client.orders.get(id));
+    await world.settle();
+    let hasRoom = false;
+    const drained = client.connection.drain().then(() => {
+      hasRoom = true;
+    });
+    const [first = 0, ...others] = held;
+    venue.link.answer(first, { result: placed("a") });
+    await world.settle();
+    expect(hasRoom).toBe(false);
+    for (const id of others) {
+      venue.link.answer(id, { result: placed("a") });
+    }
+    await world.until(drained);
+    expect(await world.until(Promise.all(calls))).toHaveLength(4);
   });
 
   test("more calls than the venue takes are refused here", async () => {
