@@ -13,7 +13,7 @@ import pytest
 from tradewire_server.cli.venue_files import RunningVenue
 
 from tests.support.command_line import Result, run_command, venue_process
-from tests.support.node import TYPESCRIPT_CLIENT, needs_typescript
+from tests.support.typescript import needs_client, offer
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 PROGRAM = ".venv/bin/tradewire "
@@ -121,13 +121,11 @@ def ws_url(running: RunningVenue) -> str:
     return running.rest.replace("http", "ws", 1)
 
 
-@needs_typescript
+@needs_client
 @pytest.mark.parametrize("program", TYPESCRIPT)
 def test_a_program_in_typescript_runs(folder: Path, program: str) -> None:
     """Nothing in it is TypeScript's own, so Node takes it as it stands."""
-    modules = folder / "node_modules"
-    modules.mkdir()
-    (modules / "tradewire-client").symlink_to(TYPESCRIPT_CLIENT)
+    offer(folder)
     (folder / "program.mjs").write_text(program, encoding="utf-8")
     done = subprocess.run(
         ["node", "program.mjs"],

@@ -35,10 +35,10 @@ from tests.support.audit import audit
 from tests.support.envoy import running_rest_venue
 from tests.support.failures import failure_of
 from tests.support.fix import FixClient, Peer, running_gateway
-from tests.support.node import needs_typescript
 from tests.support.rest import BearerToken, rest_client
 from tests.support.server_sent import event_stream
 from tests.support.trading import BUY, SELL, Trader, amend, cancel, limit
+from tests.support.typescript import needs_client
 from tests.support.venue import Stubs, running_venue
 from tests.support.ws import RpcError, WsClient, gateway_beside
 
@@ -214,7 +214,7 @@ async def reference(tmp_path_factory: pytest.TempPathFactory) -> Lived:
 @pytest.mark.parametrize(
     "desk",
     [
-        pytest.param(name, marks=needs_typescript) if name.startswith("TypeScript") else name
+        pytest.param(name, marks=needs_client) if name.startswith("TypeScript") else name
         for name in list(DESKS)[1:]
     ],
 )

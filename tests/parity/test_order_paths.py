@@ -29,7 +29,6 @@ from tests.parity.ways import (
 from tests.parity.ws_ways import IN_PROCESS, THROUGH_ENVOY, WEBSOCKET_WAYS
 from tests.support.audit import audit
 from tests.support.envoy import running_rest_venue
-from tests.support.node import needs_typescript
 from tests.support.trading import (
     BUY,
     FOK,
@@ -41,6 +40,7 @@ from tests.support.trading import (
     limit,
     market,
 )
+from tests.support.typescript import needs_client
 from tests.support.venue import RunningVenue, running_venue
 from tests.support.ws import gateway_beside
 
@@ -181,7 +181,7 @@ async def reference(tmp_path_factory: pytest.TempPathFactory) -> Played:
 @pytest.mark.parametrize(
     "way",
     [
-        pytest.param(way, marks=needs_typescript) if way in TYPESCRIPT_WAYS else way
+        pytest.param(way, marks=needs_client) if way in TYPESCRIPT_WAYS else way
         for way in list(ALL_WAYS)[1:]
     ],
 )

@@ -15,7 +15,7 @@ from tradewire.v1 import order_pb2
 
 from tests.parity.ways import Answer, CannotSay, CommandFailed, Do, Ground, Way
 from tests.support.failures import Failure
-from tests.support.node import TYPESCRIPT_CLIENT
+from tests.support.typescript import FOLDER
 from tests.support.venue import base64url
 
 PROGRAM = Path(__file__).with_name("typescript_sdk.mjs")
@@ -62,7 +62,7 @@ async def typescript(ground: Ground, calls: str = "websocket") -> AsyncIterator[
     process = await asyncio.create_subprocess_exec(
         "node",
         str(PROGRAM),
-        str(TYPESCRIPT_CLIENT),
+        str(FOLDER),
         json.dumps(set_up),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

@@ -1,6 +1,4 @@
-"""Programs of Node that tests use: those of `gateway/explorer`, where `make explorer` put them, and
-the TypeScript client, where `make typescript` built it.
-"""
+"""Programs of Node that tests use: those of `gateway/explorer`, where `make explorer` put them."""
 
 import shutil
 from pathlib import Path
@@ -13,11 +11,6 @@ INSTALLED = EXPLORER / "node_modules"
 needs_node = pytest.mark.skipif(
     shutil.which("node") is None or not INSTALLED.is_dir(),
     reason="needs node, and the packages that `make explorer` installs where npm is",
-)
-TYPESCRIPT_CLIENT = EXPLORER.parents[1] / "clients" / "typescript"
-needs_typescript = pytest.mark.skipif(
-    shutil.which("node") is None or not (TYPESCRIPT_CLIENT / "dist" / "index.js").is_file(),
-    reason="needs node, and the client that `make typescript` builds where npm is",
 )
 CHROMIUM = shutil.which("chromium")
 needs_browser = pytest.mark.skipif(

@@ -38,9 +38,9 @@ def run_program(source: Path, folder: Path) -> str:
     return run([program("tsx"), copy.name], folder)
 
 
-def run_npm(*arguments: str) -> str:
-    """Run a script of the package and return what it shows."""
-    return run(["npm", "--loglevel", "error", *arguments], FOLDER)
+def run_npm(*arguments: str, folder: Path = FOLDER) -> str:
+    """Run a script of the package, or of one in another folder, and return what it shows."""
+    return run(["npm", "--loglevel", "error", *arguments], folder)
 
 
 def run(command: list[str], folder: Path) -> str:
