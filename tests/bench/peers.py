@@ -93,6 +93,21 @@ def fix_gateway(data_dir: Path) -> Iterator[FixGateway]:
         yield FixGateway(**json.loads(line))
 
 
+class WebSocketGateway(NamedTuple):
+    """A venue's WebSocket port, what opens it, and the processes that answer there."""
+
+    port: int
+    pids: list[int]
+    token: str
+
+
+@contextmanager
+def websocket_gateway(data_dir: Path, deployment: str) -> Iterator[WebSocketGateway]:
+    """Run a venue with a WebSocket gateway, `one` process or the gateway in its `own`."""
+    with _process("tests.bench.ws_venue", str(data_dir), deployment) as line:
+        yield WebSocketGateway(**json.loads(line))
+
+
 class Executor(NamedTuple):
     """The peer of FIX."""
 
