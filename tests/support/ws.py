@@ -257,10 +257,12 @@ async def gateway_over(
     *,
     limits: WebSocketLimits | None = None,
     notice_s: float = 0.1,
+    more: Callable[[], grpc.aio.Channel] | None = None,
 ) -> AsyncIterator[GatewayEdge]:
-    """Run a gateway on a free port, over a channel that is there."""
+    """Run a gateway on a free port, over a channel that is there; `more` opens further ones."""
     options = WebSocketOptions(
         channel=channel,
+        open_channel=more,
         origins=AllowedOrigins([OWN_ORIGIN]),
         limits=limits or WebSocketLimits(),
         notice_s=notice_s,
@@ -289,9 +291,12 @@ async def gateway_beside(
     trusted = venue.app.settings.data_dir / "trusted.sock"
     if kind == "network":
         # As a gateway of its own on the same machine, which is believed about its clients.
+        def more() -> grpc.aio.Channel:
+            return open_channel(f"unix:{venue.app.sockets.edge}", options=CHANNEL_OPTIONS)
+
         async with (
-            open_channel(f"unix:{venue.app.sockets.edge}", options=CHANNEL_OPTIONS) as channel,
-            gateway_over(channel, trusted, limits=limits, notice_s=notice_s) as edge,
+            more() as channel,
+            gateway_over(channel, trusted, limits=limits, notice_s=notice_s, more=more) as edge,
         ):
             yield edge
         return

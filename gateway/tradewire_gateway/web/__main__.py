@@ -93,7 +93,11 @@ async def _serve(arguments: argparse.Namespace, origins: AllowedOrigins) -> None
         )
         gateway = Gateway(
             WebSocketOptions(
-                channel=channel, origins=origins, meters=meters, notice_s=arguments.drain_s
+                channel=channel,
+                open_channel=lambda: open_upstream(arguments, options=CHANNEL_OPTIONS),
+                origins=origins,
+                meters=meters,
+                notice_s=arguments.drain_s,
             )
         )
         with _metrics(arguments.metrics_port, meters), _trusted(arguments.envoy_socket) as trusted:

@@ -33,7 +33,7 @@ class Gateway:
     def __init__(self, options: WebSocketOptions) -> None:
         self.options = options
         self.limits = options.limits
-        self.upstream = Upstream(options.channel)
+        self.upstream = Upstream(options.channel, open_channel=options.open_channel)
         self.meters = options.meters or Meters()
         self.addresses = Addresses(
             each_max=options.limits.websocket_address_connections_max,
@@ -55,6 +55,7 @@ class Gateway:
                 await self.drain()
             finally:
                 ticking.cancel()
+                await self.upstream.close()
 
     def make_protocol(self, **uvicorn: Any) -> WebSocketProtocol:
         """Return what takes over a connection; uvicorn's own objects are not needed."""

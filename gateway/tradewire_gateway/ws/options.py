@@ -85,12 +85,14 @@ class WebSocketLimits:
 class WebSocketOptions:
     """What the gateway is told. It closes nothing that it is given.
 
+    `open_channel` opens further channels, for streams; None where one channel carries any number.
     `origins` says whether a page of an origin may connect. `notice_s` is how long before their end
     connections are told that the gateway ends.
     """
 
     channel: grpc.aio.Channel
     origins: Callable[[str], bool]
+    open_channel: Callable[[], grpc.aio.Channel] | None = None
     limits: WebSocketLimits = field(default_factory=WebSocketLimits)
     meters: Meters | None = None
     notice_s: float = 1.0

@@ -101,15 +101,17 @@ class CommandPipe:
     async def _serve(self) -> None:
         """Open a stream and serve it to its end."""
         self._is_open = False
-        call = self._connection.upstream.pipe(self._stream.path)(
-            metadata=self._connection.metadata()
-        )
-        writing = asyncio.get_running_loop().create_task(self._write(call))
+        channel = self._connection.upstream.lease()
         try:
-            await self._read(call)
+            call = channel.pipe(self._stream.path)(metadata=self._connection.metadata())
+            writing = asyncio.get_running_loop().create_task(self._write(call))
+            try:
+                await self._read(call)
+            finally:
+                writing.cancel()
+                call.cancel()
         finally:
-            writing.cancel()
-            call.cancel()
+            channel.give_back()
         self._fail(lost())
 
     async def _write(self, call: Any) -> None:

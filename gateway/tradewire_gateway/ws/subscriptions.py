@@ -21,7 +21,7 @@ from tradewire_gateway.ws.json_rpc import Failure
 from tradewire_gateway.ws.methods import Kind, notification_name
 from tradewire_gateway.ws.rendering import renderer
 from tradewire_gateway.ws.requests import Request
-from tradewire_gateway.ws.upstream import failure_of, lost, rate_limit_of
+from tradewire_gateway.ws.upstream import StreamChannel, failure_of, lost, rate_limit_of
 
 if TYPE_CHECKING:
     from tradewire_gateway.ws.connection import Connection
@@ -79,10 +79,11 @@ class Subscription:
 
     async def _run(self) -> None:
         status: status_pb2.Status | None = None
+        channel = self._connection.upstream.lease()
         call: Any = None
         writing: asyncio.Task[None] | None = None
         try:
-            call = self._open()
+            call = self._open(channel)
             if self.target.kind is Kind.PIPE:
                 writing = asyncio.get_running_loop().create_task(self._write(call))
             await self._read(call)
@@ -102,11 +103,12 @@ class Subscription:
                 writing.cancel()
             if call is not None:
                 call.cancel()
+            channel.give_back()
             self._end(status)
 
-    def _open(self) -> Any:
+    def _open(self, channel: StreamChannel) -> Any:
         connection = self._connection
-        stub = connection.upstream.stream(self.target)
+        stub = channel.stream(self.target)
         if self.target.kind is Kind.PIPE:
             return stub(metadata=connection.metadata())
         return stub(self._first, metadata=connection.metadata())

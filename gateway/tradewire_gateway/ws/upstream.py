@@ -3,7 +3,7 @@
 Streams hand out bytes: what thousands receive alike is then recognised, and rendered once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Final
 
@@ -22,20 +22,40 @@ from tradewire_gateway.ws.methods import Kind, Target
 
 # For a channel over the network: of each stream little is under way before it is read, so that what
 # a client does not read waits at the venue, which can conflate it or end the stream.
-CHANNEL_OPTIONS: Final = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 64 << 10))
+CHANNEL_OPTIONS: Final = (
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 64 << 10),
+    # Otherwise channels to the same target are one connection.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+# Half of what the venue takes on a connection.
+STREAMS_PER_CHANNEL: Final = 500
 CREDENTIAL_ENDED: Final = "CREDENTIAL_ENDED"
 _LIMIT, _REMAINING, _RESET = "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"
 _write_rate_limit = writer(stream_pb2.RateLimit.DESCRIPTOR)
 
 
 class Upstream:
-    """The stubs of a channel, one for each method that is used."""
+    """The stubs of the venue's methods.
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    Unary calls have a channel of their own, which streams never fill: an HTTP/2 connection carries
+    so many calls and no more, and those beyond would wait for a stream to end. Streams are spread
+    over as many channels as they need. A channel in the process has no such bound.
+    """
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        *,
+        open_channel: Callable[[], grpc.aio.Channel] | None = None,
+    ) -> None:
+        """Take the channel of unary calls; `open_channel` opens one for streams, without it they
+        share the former.
+        """
         self._channel = channel
+        self._open_channel = open_channel
         self._unary: dict[str, Any] = {}
-        self._streams: dict[str, Any] = {}
-        self._pipes: dict[str, Any] = {}
+        self._streams: list[StreamChannel] = []
 
     def unary(self, target: Target) -> Any:
         """Return the stub of a unary method: message in, message out."""
@@ -48,22 +68,53 @@ class Upstream:
             )
         return stub
 
+    def lease(self) -> "StreamChannel":
+        """Return a channel for one stream, which is to be given back at its end."""
+        for known in self._streams:
+            if self._open_channel is None or known.open < STREAMS_PER_CHANNEL:
+                break
+        else:
+            channel = self._channel if self._open_channel is None else self._open_channel()
+            known = StreamChannel(channel)
+            self._streams.append(known)
+        known.open += 1
+        return known
+
+    async def close(self) -> None:
+        """Close the channels that were opened here."""
+        if self._open_channel is not None:
+            for known in self._streams:
+                await known.channel.close()
+
+
+class StreamChannel:
+    """A channel that streams share, and how many there are."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.channel = channel
+        self.open = 0
+        self._stubs: dict[str, Any] = {}
+
+    def give_back(self) -> None:
+        """Take note that a stream has ended."""
+        self.open -= 1
+
     def stream(self, target: Target) -> Any:
         """Return the stub of a stream: a message in, bytes out; to a pipe bytes go in."""
         if target.kind is Kind.PIPE:
             return self.pipe(target.path)
-        stub = self._streams.get(target.path)
+        stub = self._stubs.get(target.path)
         if stub is None:
-            stub = self._streams[target.path] = self._channel.unary_stream(
+            stub = self._stubs[target.path] = self.channel.unary_stream(
                 target.path, request_serializer=target.request.SerializeToString
             )
         return stub
 
     def pipe(self, path: str) -> Any:
         """Return the stub of a stream in both directions: bytes in, bytes out."""
-        stub = self._pipes.get(path)
+        stub = self._stubs.get(path)
         if stub is None:
-            stub = self._pipes[path] = self._channel.stream_stream(path)
+            stub = self._stubs[path] = self.channel.stream_stream(path)
         return stub
 
 
