@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ async def test_a_book_comes_whole_to_all_who_read(data_dir: Path, count: int) ->
 
         # All others have everything before the one that did not read does so again.
         for client in clients[1:]:
-            await eventually(lambda client=client: _has_the_end(client))
+            await eventually(partial(_has_the_end, client))
         mirror = _mirror(clients[1], numbers[1])
         assert (mirror.bids, mirror.snapshots) == ([(LAST_PRICE, "0.01")], 1)
         everything = _batches(clients[1], numbers[1])
@@ -77,7 +78,7 @@ async def test_executions_come_whole_to_all_who_read(data_dir: Path) -> None:
             assert placed < 10_000, "who does not read is told some day"
 
         for client, number in list(zip(clients, numbers, strict=True))[1:]:
-            await eventually(lambda each=(client, number): len(_sequences(*each)) == placed)
+            await eventually(partial(_has_all, client, number, placed))
             assert _sequences(client, number) == list(range(1, placed + 1))
             assert not [each for each in client.notifications if each["method"] != EXECUTIONS]
         # It is told, and where to resume.
@@ -156,6 +157,10 @@ async def _change_the_book(trader: WsClient, venue: RunningVenue) -> None:
             break
     assert venue.app.market_data.lag_count == lags + 1, "the one that does not read, and no other"
     await trader.call("orders.place", order("last", price=LAST_PRICE))
+
+
+def _has_all(client: WsClient, subscription: int, count: int) -> bool:
+    return len(_sequences(client, subscription)) == count
 
 
 def _sequences(client: WsClient, subscription: int) -> list[int]:
