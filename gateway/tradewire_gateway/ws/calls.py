@@ -10,7 +10,6 @@ import grpc.aio
 from google.protobuf.message import Message
 from tradewire_contract.statuses import make_status
 
-from tradewire_gateway.ws.json_form import writer
 from tradewire_gateway.ws.json_rpc import Failure
 from tradewire_gateway.ws.requests import Request
 from tradewire_gateway.ws.upstream import failure_of, rate_limit_of
@@ -63,7 +62,7 @@ class Calls:
             )
             response: Message = await call
             rate_limit = rate_limit_of(await call.initial_metadata())
-            text = writer(response.DESCRIPTOR)(response)
+            text = request.target.write(response)
         except grpc.aio.AioRpcError as error:
             done(request, None)
             await connection.room()

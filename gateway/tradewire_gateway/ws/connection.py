@@ -254,7 +254,17 @@ class Connection:
         if target is None:
             self._answer_own(call, batch)
             return
-        request = Request(self, call.id, target, _read(target.request, call.params), batch)
+        try:
+            message = target.read(call.params)
+        except FormInvalid as error:
+            raise Failure(error.status) from None
+        request = Request(self, call.id, target, message, batch)
+        if target.command is not None and not self._line and self._serial is None:
+            # The usual case: an order with nothing before it but orders.
+            pipe = self._pipe_for(request)
+            if pipe is not None:
+                pipe.put(request)
+                return
         if target.is_sign_in:
             self._sign_ins += 1
         if (not self._line or self._overtakes(request)) and self._may_start(request):

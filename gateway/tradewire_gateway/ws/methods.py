@@ -13,7 +13,7 @@ they need not wait for each other.
 """
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -23,6 +23,8 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from tradewire.v1 import options_pb2, session_service_pb2, websocket_pb2
 from tradewire_contract import ContractError, Method, methods, routes
+
+from tradewire_gateway.ws.json_form import reader, writer
 
 STATUS = "google.rpc.Status"
 CLOSING = "tradewire.v1.Closing"
@@ -67,13 +69,11 @@ class Command:
 
     stream: CommandStream
     member: str
-    copied: tuple[tuple[str, bool], ...]
-    """Fields of the response, and whether each is a message."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """A method of JSON-RPC.
+    """A method of JSON-RPC. `read` makes its request of parameters, `write` JSON of its response.
 
     `closing_tag` is how a stream's last message begins, which says why it ended; None without one.
     """
@@ -83,6 +83,8 @@ class Target:
     kind: Kind
     request: type[Message]
     response: type[Message]
+    read: Callable[[object], Message]
+    write: Callable[[Message], str]
     is_read: bool
     is_sign_in: bool
     command: Command | None
@@ -145,6 +147,8 @@ def _target(method: Method, *, is_read: bool, streams: tuple[CommandStream, ...]
         kind=kind,
         request=message_factory.GetMessageClass(method.request),
         response=message_factory.GetMessageClass(method.response),
+        read=reader(method.request),
+        write=writer(method.response),
         is_read=is_read,
         is_sign_in=method.request.full_name == SIGN_IN,
         command=_command(method, streams) if kind is Kind.UNARY and not is_read else None,
@@ -158,10 +162,7 @@ def _command(method: Method, streams: tuple[CommandStream, ...]) -> Command | No
         result = _result_type(stream)
         for member in command.oneofs[0].fields:
             if member.message_type is method.request and _covers(result, method.response):
-                copied = tuple(
-                    (field.name, field.message_type is not None) for field in method.response.fields
-                )
-                return Command(stream, member.name, copied)
+                return Command(stream, member.name)
     return None
 
 

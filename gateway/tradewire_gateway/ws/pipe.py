@@ -167,18 +167,10 @@ class CommandPipe:
     def _answer(self, result: Message, rate_limit: str) -> None:
         request = self._sent.popleft()
         if result.HasField(self._stream.error):
-            status = getattr(result, self._stream.error)
-            request.fail(Failure(status), rate_limit)
-            return
-        command = request.target.command
-        assert command is not None, "only commands come here"
-        response = request.target.response()
-        for name, is_message in command.copied:
-            if is_message:
-                getattr(response, name).CopyFrom(getattr(result, name))
-            else:
-                setattr(response, name, getattr(result, name))
-        request.succeed(writer(response.DESCRIPTOR)(response), rate_limit)
+            request.fail(Failure(getattr(result, self._stream.error)), rate_limit)
+        else:
+            # A result has every field of the response, so it is written as one.
+            request.succeed(request.target.write(result), rate_limit)
 
     def _fail(self, failure: Failure, rate_limit: str = "") -> None:
         """Answer what is under way. What has not been sent waits for the next stream, if this one

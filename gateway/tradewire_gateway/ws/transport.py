@@ -21,6 +21,7 @@ from websockets.server import ServerProtocol
 from tradewire_gateway.ws.addresses import Address
 from tradewire_gateway.ws.connection import CLOSE_GOING_AWAY, CLOSE_TRY_LATER, Connection
 from tradewire_gateway.ws.credential import Credential
+from tradewire_gateway.ws.frames import take_texts
 from tradewire_gateway.ws.upgrade import Refusal, Upgrade, refusal_response, sign_in
 from tradewire_gateway.ws.upstream import reason_of
 
@@ -83,8 +84,13 @@ class WebSocketProtocol(asyncio.Protocol):
         """Take what came: the requests in it begin together."""
         self._received_s = time.monotonic()
         core = self._core
-        core.receive_data(data)
         texts: list[bytes | bytearray] = []
+        if core.is_between_texts:
+            taken, rest = take_texts(data, size_max=self._gateway.limits.websocket_frame_bytes_max)
+            texts.extend(taken)
+            data = data[rest:] if rest else data
+        if data:
+            core.receive_data(data)
         for event in core.events_received():
             if isinstance(event, Frame):
                 self._take(event, texts)
@@ -373,6 +379,16 @@ class _Core(ServerProtocol):
     def __init__(self, protocol: WebSocketProtocol, *, size_max: int) -> None:
         super().__init__(extensions=[_DEFLATE], max_size=size_max, logger=_QUIET)
         self._protocol = protocol
+
+    @property
+    def is_between_texts(self) -> bool:
+        """Whether what comes next begins a frame that needs nothing of what came before."""
+        return (
+            self.state is State.OPEN
+            and not self.extensions
+            and self.current_size is None
+            and not self.reader.buffer
+        )
 
     def fail(self, code: int, reason: str = "") -> None:
         """Fail the connection, with our reason in place of the library's text."""

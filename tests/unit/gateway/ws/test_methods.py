@@ -30,8 +30,6 @@ def test_commands_are_what_the_stream_of_orders_takes() -> None:
     assert place.stream is cancel_all.stream
     assert place.stream.path == targets()["orders.enter"].path
     assert (place.member, cancel_all.member) == ("place", "cancel_all")
-    assert place.copied == (("order", True), ("as_of_sequence", False))
-    assert cancel_all.copied == (("canceled_count", False), ("as_of_sequence", False))
     assert (place.stream.results, place.stream.rate_limit) == ("results", "rate_limit")
 
 
