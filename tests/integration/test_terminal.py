@@ -333,6 +333,7 @@ async def test_the_terminal_goes_on_without_a_gap_when_the_venue_was_killed(
         venue.process.kill()
         venue.process.wait()
         await page.wait('[data-testid="connection"]:text-is("Reconnecting")')
+        await page.wait("role=button[name='No connection']")
         await page.shot(SHOTS, "reconnecting")
     ports = marker["ports"]
     same = (
@@ -351,6 +352,11 @@ async def test_the_terminal_goes_on_without_a_gap_when_the_venue_was_killed(
         await page.becomes(RESUMES, "1")
         assert await page.text(MISSING) == "0"
         assert await page.texts(f"{EXECUTIONS} td:first-child") == ["3", "2", "1"]
+        # Nor is anything missing of the market.
+        await page.eventually(
+            lambda: page.texts(".trade-row .figure:nth-child(2)"), ["0.100000", "0.200000"]
+        )
+        await page.becomes(".day-figures dd >> nth=3", "0.30 BTC")
         await page.shot(SHOTS, "resumed")
         await terminal.show("Open orders")
         await page.wait(f"{OPEN_ORDERS}:has-text('0.3 (60%)')")
@@ -370,3 +376,28 @@ async def _place(page: Page, price: str, quantity: str) -> None:
     await page.fill("#quantity", quantity)
     await page.click(SUBMIT)
     await page.wait(f"{TOAST}:has-text('Buy {quantity} BTC-USD at {int(price):,}')")
+
+
+async def test_a_key_that_may_only_read_sees_and_cannot_trade_until_it_is_revoked(
+    terminal: Terminal, other: Client
+) -> None:
+    page = terminal.page
+    created = await other.keys.create(algorithm="hmac_sha256", scopes=["read"])
+    await terminal.open()
+    await page.fill("#api-key", created.key.api_key)
+    await page.do("check", at="input[value=hmac]")
+    await page.fill("#secret", created.secret)
+    await page.click("role=button[name='Sign in']")
+    await page.becomes(".account-name", "demo-2")
+    await page.wait("text=This key may read and not trade")
+    assert await page.do("count", at=SUBMIT) == 0
+    assert await page.barriers() == []
+    await other.keys.revoke(created.key.api_key)
+    await page.wait(".banner.ended:has-text('The connection has ended')")
+    await page.becomes('[data-testid="connection"]', "Ended")
+    assert await page.barriers() == []
+    await page.shot(SHOTS, "ended")
+    await page.click("role=button[name='Sign in again']")
+    await page.wait("role=button[name='Sign in']")
+    problems = await page.problems()
+    assert (problems["policy"], problems["outside"]) == ([], [])

@@ -23,4 +23,6 @@ describe("fieldErrors", () => {
 
 it("says the advice once", () => {
   expect(new Refusal("Off. Round it.", "PRICE_OFF_TICK", [], "Round it.").text).toBe("Off. Round it.");
+  expect(new Refusal("Off: round it.", "PRICE_OFF_TICK", [], "Round it.").text).toBe("Off: round it.");
+  expect(new Refusal("Off.", "PRICE_OFF_TICK").text).toBe("Off.");
 });

@@ -27,11 +27,27 @@ export class Refusal extends Error {
     super(message);
   }
 
+  /** True when the credential is of no use any more: somebody has to sign in again. */
+  get endsSession(): boolean {
+    return SESSION_ENDS.has(this.reason);
+  }
+
   /** One text for a toast: what happened, then what to do. */
   get text(): string {
-    return this.advice && !this.message.includes(this.advice) ? `${this.message} ${this.advice}` : this.message;
+    // Some messages say the advice themselves.
+    const said = this.message.toLowerCase().includes(this.advice.toLowerCase().replace(/[.]$/, ""));
+    return said ? this.message : `${this.message} ${this.advice}`;
   }
 }
+
+const SESSION_ENDS: ReadonlySet<string> = new Set([
+  "CREDENTIAL_ENDED",
+  "KEY_REVOKED",
+  "KEY_EXPIRED",
+  "SIGNATURE_INVALID",
+  "ADDRESS_NOT_ALLOWED",
+  "UNAUTHENTICATED",
+]);
 
 const FIELDS: ReadonlyMap<string, FieldName> = new Map([
   ["price", "price"],

@@ -1,6 +1,7 @@
 /** The venue behind the SDK: one WebSocket connection for calls and streams. */
 import { Client, JournalChanged, OutOfRange, Scope, SequenceGap, SequenceRepeated, type ConnectionState } from "tradewire-client";
 import { RULES, SessionService } from "tradewire-client/contract";
+import type { Refusal } from "../../domain/refusal.js";
 import type { ContractRules } from "../../domain/validation.js";
 import type { Account, Amendment, NewOrder, Order } from "../../domain/types.js";
 import type { Connection, ConnectionListener, Credential, ExecutionListener, MarketListener, Session, Stop, Venue } from "../venue.js";
@@ -41,6 +42,7 @@ export class SdkVenue implements Venue {
     quoteQuantity: new RegExp(quoteQuantity.pattern),
   };
   #client: Client | undefined;
+  #listener: ConnectionListener | undefined;
   #probe: ReturnType<typeof setInterval> | undefined;
   readonly #stops = new Set<Stop>();
 
@@ -58,6 +60,7 @@ export class SdkVenue implements Venue {
         allowPlaintext: true,
       });
       this.#client = client;
+      this.#listener = listener;
       client.connection.onState((state) => {
         listener.connection(connectionOf(state));
       });
@@ -167,15 +170,14 @@ export class SdkVenue implements Venue {
         }
       }
     };
-    return this.#follow(
-      {
-        close: () => {
-          stream.close();
-        },
-      },
-      again,
-      failed,
-    );
+    const close = (): void => {
+      stream.close();
+    };
+    return this.#follow({ close }, again, (error) => {
+      failed(error);
+      // Market data needs no credential and may go on; the account does not.
+      if (error.endsSession) void this.#end(error.text);
+    });
   }
 
   async place(order: NewOrder): Promise<Order> {
@@ -208,8 +210,15 @@ export class SdkVenue implements Venue {
     return this.#client;
   }
 
+  /** Ends the connection for good, because the credential is of no use any more. */
+  async #end(text: string): Promise<void> {
+    const listener = this.#listener;
+    await this.signOut();
+    listener?.connection({ phase: "ended", text });
+  }
+
   /** Runs a reader until it is stopped; only what ends it for another reason is told. */
-  #follow(source: { close: () => void }, read: () => Promise<void>, failed: (error: Error) => void): Stop {
+  #follow(source: { close: () => void }, read: () => Promise<void>, failed: (error: Refusal) => void): Stop {
     let stopped = false;
     const stop = (): void => {
       if (stopped) return;
