@@ -5,8 +5,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
+from tradewire_server.cli.venue_files import RunningVenue
 
 from tests.support.command_line import Result, run_command, venue_process
 
@@ -297,6 +299,22 @@ def test_keys_are_made_rotated_and_revoked(shell: Shell, account: str, tmp_path:
     ended = shell("balances", "--key", str(own))
     assert (ended.exit_code, "KEY_REVOKED" in ended.err) == (1, True)
     assert len(shell.json("keys", "list", *key)) == 4
+
+
+def test_a_ticket_outlives_the_program_that_made_it(shell: Shell, account: str) -> None:
+    made = shell("ticket", "--scope", "read", "--key", account)
+    assert (made.exit_code, made.err) == (0, "")
+    running = RunningVenue.load(shell.data_dir)
+    assert running is not None
+    request = Request(
+        f"{running.rest}/v1/sessions",
+        json.dumps({"ticket": made.out.strip()}).encode(),
+        {"content-type": "application/json"},
+    )
+    with urlopen(request, timeout=10) as response:
+        assert json.load(response)["scopes"] == ["SCOPE_READ"]
+    refused = shell("ticket", "--scope", "quote", "--key", account)
+    assert (refused.exit_code, "SCOPE_NOT_GRANTABLE" in refused.err) == (1, True)
 
 
 def test_admins_open_accounts_and_instruments_and_move_money(shell: Shell) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from tradewire_server.cli.arguments import Json
+from tradewire_server.cli.arguments import Json, as_typed
 from tradewire_server.cli.connection import VenueOptions, with_venue
 
 if TYPE_CHECKING:
@@ -226,7 +226,27 @@ async def token(options: VenueOptions) -> None:
     print(dict(authorization)["authorization"].removeprefix("Bearer "))
 
 
+@with_venue
+async def ticket(
+    options: VenueOptions,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="read, trade, transfer or quote; repeat for several. All if none."),
+    ] = None,
+) -> None:
+    """Print a ticket: it begins one session within 30 seconds, for who has no key.
+
+    Example: `python -m websockets "ws://127.0.0.1:8080/v1/ws?ticket=$(tradewire ticket)"`
+    """
+    async with options.client() as client:
+        with as_typed():
+            made = await client.create_ticket(scopes=scope or ())  # type: ignore[arg-type]
+        # Otherwise the ticket would end with this program, as its session would.
+        client.session.invalidate(await client.session.authorization())
+    print(made.ticket)
+
+
 def add_to(app: typer.Typer) -> None:
     """Put the commands under the program's name."""
-    for command in (executions, balances, positions, ledger, limits, token):
+    for command in (executions, balances, positions, ledger, limits, token, ticket):
         app.command(rich_help_panel="Account")(command)
