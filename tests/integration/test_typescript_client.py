@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.command_line import VenueProcess, run_command, venue_process
+from tests.support.command_line import FREE_PORTS, VenueProcess, run_command, venue_process
 from tests.support.node import CHROMIUM, needs_browser, program
 from tests.support.typescript import EXAMPLES, bundle, needs_client, needs_node, offer, run_program
 
@@ -131,38 +131,43 @@ class _Site(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def test_a_killed_venue_costs_neither_an_order_nor_an_execution(tmp_path: Path) -> None:
+def test_a_venue_that_ends_costs_neither_an_order_nor_an_execution(tmp_path: Path) -> None:
     data_dir = tmp_path / ".tradewire"
-    with venue_process(data_dir, "--no-bots") as venue:
-        ports = _ports(data_dir)
-        offer(tmp_path)
-        shutil.copy(SUPPORT / "typescript_outage.ts", tmp_path / "outage.mts")
-        with subprocess.Popen(
-            [program("tsx"), "outage.mts"],
-            cwd=tmp_path,
-            env={**os.environ, "NO_COLOR": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as trader:
-            try:
-                assert trader.stdout is not None
+    ends = (signal.SIGTERM, signal.SIGKILL)
+    venue = VenueProcess(data_dir, *FREE_PORTS, "--no-bots")
+    venue.wait_until_ready()
+    ports = _ports(data_dir)
+    offer(tmp_path)
+    shutil.copy(SUPPORT / "typescript_outage.ts", tmp_path / "outage.mts")
+    with subprocess.Popen(
+        [program("tsx"), "outage.mts"],
+        cwd=tmp_path,
+        env={**os.environ, "NO_COLOR": "1", "TRADEWIRE_RESUMES": str(len(ends))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as trader:
+        try:
+            assert trader.stdout is not None
+            for end in ends:
                 assert trader.stdout.read(20) == b"." * 20
-                venue.end(signal.SIGKILL)
-                again = VenueProcess(data_dir, *ports, "--no-bots")
-                try:
-                    again.wait_until_ready()
-                    shown, complaints = trader.communicate(timeout=90)
-                finally:
-                    again.end()
-            finally:
-                trader.kill()
+                venue.end(end)
+                venue = VenueProcess(data_dir, *ports, "--no-bots")
+                venue.wait_until_ready()
+                # Every stream has gone on before the next end.
+                assert trader.stdout.readline().endswith(b"\n")
+            shown, complaints = trader.communicate(timeout=60)
+        finally:
+            trader.kill()
+            venue.end()
     assert trader.returncode == 0, complaints.decode()
     seen = json.loads(shown.decode().splitlines()[-1])
     assert seen["placed"] >= 80
     assert (seen["once"], seen["gapless"]) == (True, True)
-    assert seen["known"] == seen["received"] == seen["asOfSequence"] == seen["placed"]
-    assert seen["resumes"] >= 2
-    assert seen["connects"] == 2
+    assert seen["known"] == seen["asOfSequence"] == seen["placed"]
+    assert seen["received"] == [seen["placed"]] * 2
+    assert seen["entries"] > 0
+    assert seen["resumes"] >= 2 * len(ends)
+    assert seen["connects"] == 1 + len(ends)
     assert seen["resyncs"] == 0
     assert seen["bookStates"] > 0
     assert seen["phases"] == ["connecting", "live", "waiting"]

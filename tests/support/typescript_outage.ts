@@ -1,6 +1,7 @@
 /**
  * Places orders and follows executions and a book while the venue is killed and comes back; at the
- * end says as JSON what it saw. Prints a dot for each answered order.
+ * end says as JSON what it saw. Prints a dot for each answered order, and a line feed whenever all
+ * streams have gone on after an outage.
  */
 
 import { Client, type Over } from "tradewire-client";
@@ -25,6 +26,25 @@ const following = (async (): Promise<void> => {
   }
 })();
 
+// The same over gRPC-web, and the movements of money.
+const web = await Client.fromDemo({ retry, streams: "grpc-web" });
+const webStream = web.executions.follow({ afterSequence: 0n });
+const webSequences: bigint[] = [];
+const ledger = web.account.follow({ afterSequence: 0n });
+const entries: bigint[] = [];
+const alsoFollowing = [
+  (async (): Promise<void> => {
+    for await (const { sequence } of webStream) {
+      webSequences.push(sequence);
+    }
+  })(),
+  (async (): Promise<void> => {
+    for await (const { ledgerSequence } of ledger) {
+      entries.push(ledgerSequence);
+    }
+  })(),
+];
+
 const books = client.market.book("BTC-USD");
 let bookStates = 0;
 const watching = (async (): Promise<void> => {
@@ -47,28 +67,36 @@ async function trade(over: Over): Promise<string[]> {
 }
 
 const trading = Promise.all([trade("websocket"), trade("grpc-web")]);
-while (stream.resumeCount < until || books.resumeCount < until) {
-  await new Promise((resolve) => setTimeout(resolve, 20));
+const streams = [stream, books, webStream, ledger];
+for (let outages = 1; outages <= until; outages += 1) {
+  while (streams.some(({ resumeCount }) => resumeCount < outages)) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  process.stdout.write("\n");
 }
 isOver = true;
-const [socket, web] = await trading;
+const [overSocket, overWeb] = await trading;
 const { asOfSequence } = await client.executions.list({ pageSize: 1 });
-while ((stream.sequence ?? 0n) < asOfSequence) {
+while ([stream, webStream].some(({ sequence = 0n }) => sequence < asOfSequence)) {
   await new Promise((resolve) => setTimeout(resolve, 20));
 }
-stream.close();
-books.close();
-await Promise.all([following, watching]);
+for (const each of streams) {
+  each.close();
+}
+await Promise.all([following, watching, ...alsoFollowing]);
 
-const placed = [...socket, ...web];
+const inOrder = (numbers: readonly bigint[]): boolean =>
+  numbers.every((number, place) => number === BigInt(place + 1));
+const placed = [...overSocket, ...overWeb];
 process.stdout.write(
   `\n${JSON.stringify({
     placed: placed.length,
     once: placed.every((id) => news.get(id) === 1),
     known: news.size,
-    gapless: sequences.every((sequence, place) => sequence === BigInt(place + 1)),
+    gapless: inOrder(sequences) && inOrder(webSequences) && inOrder(entries),
+    entries: entries.length,
     asOfSequence: Number(asOfSequence),
-    received: sequences.length,
+    received: [sequences.length, webSequences.length],
     resumes: client.resumeCount,
     connects: client.connection.connectCount,
     resyncs: books.resyncCount,
@@ -76,4 +104,4 @@ process.stdout.write(
     phases: [...new Set(phases)].sort(),
   })}\n`,
 );
-await client.close();
+await Promise.all([client.close(), web.close()]);

@@ -56,6 +56,11 @@ export interface ClientOptions {
   readonly socketUrl?: string | undefined;
   /** Cancel the orders placed over WebSocket when the connection ends, however it ends. */
   readonly cancelOnDisconnect?: boolean | undefined;
+  /**
+   * Compress what travels over WebSocket, in Node; browsers always offer it. Saves much of the volume
+   * of market data, and costs both sides time for each message: not unless given.
+   */
+  readonly compression?: boolean | undefined;
   /** Speak in the clear to another machine, too. */
   readonly allowPlaintext?: boolean | undefined;
   /** How unary calls are repeated. */
@@ -115,6 +120,7 @@ export class Client {
       url: options.socketUrl ?? socketUrl(url),
       identity: this.identityOfConnection(grpcWeb, environment, world),
       cancelOnDisconnect: options.cancelOnDisconnect ?? false,
+      compression: options.compression ?? false,
       policy: { ...CONNECTION_POLICY, ...options.connectionPolicy },
       world,
       openSocket: options.openSocket ?? openSocket,

@@ -51,7 +51,7 @@ import { type Identity, TicketUnavailable } from "./identity.js";
 import { type Answer, Exchange } from "./json_rpc.js";
 import { Listeners } from "./listeners.js";
 import { backoffMs, NotSent } from "./retry.js";
-import type { OpenSocket, Socket } from "./socket/socket.js";
+import type { OpenSocket, Socket, SocketEvents } from "./socket/socket.js";
 import { DETAILS, errorOfReason, errorOfStatus } from "./status.js";
 import { MessageQueue } from "./subscription.js";
 import { sleep, type World } from "./world.js";
@@ -103,6 +103,7 @@ export interface ConnectionOptions {
   readonly url: string;
   readonly identity: Identity | undefined;
   readonly cancelOnDisconnect: boolean;
+  readonly compression: boolean;
   readonly policy: ConnectionPolicy;
   readonly world: World;
   readonly openSocket: OpenSocket;
@@ -401,7 +402,7 @@ export class Connection implements Channel {
   }
 
   private async openLink(): Promise<Link> {
-    const { world, policy, openSocket, url, onRateLimit } = this.options;
+    const { world, policy, openSocket, url, compression, onRateLimit } = this.options;
     let lose!: (error: TradewireError) => void;
     const lost = new Promise<TradewireError>((resolve) => {
       lose = resolve;
@@ -436,7 +437,7 @@ export class Connection implements Channel {
       const late = world.after(policy.openTimeoutMs, () => {
         exchange.lose(new TimedOut("the connection did not open in time"));
       });
-      const socket = openSocket(url, {
+      const events: SocketEvents = {
         opened: () => {
           late();
           resolve(link);
@@ -451,7 +452,8 @@ export class Connection implements Channel {
           late();
           exchange.lose(errorOfClose(code, reason, link.closing, cause));
         },
-      });
+      };
+      const socket = openSocket(url, events, { compression });
       const link: Link = { exchange, socket, lost, closing: undefined };
       // From here on `close` finds it.
       this.link = link;

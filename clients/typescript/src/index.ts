@@ -106,7 +106,7 @@ export type { Pages } from "./pages.js";
 export { type RestRequest, SignedRest, type SignedRestOptions } from "./rest.js";
 export type { RetryPolicy } from "./retry.js";
 export type { Session } from "./session.js";
-export type { OpenSocket, Socket, SocketEvents } from "./socket/socket.js";
+export type { OpenSocket, Socket, SocketEvents, SocketOptions } from "./socket/socket.js";
 export { errorOfJson } from "./status.js";
 export type { Resumed, StreamPolicy } from "./stream.js";
 export type { World } from "./world.js";

@@ -11,10 +11,11 @@ const CLOSE_TIMEOUT_MS = 1_000;
 // The contract bounds what the venue sends far below.
 const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
 
-export const openSocket: OpenSocket = (url, events) => {
+export const openSocket: OpenSocket = (url, events, { compression }) => {
   const socket = new WebSocket(url, {
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     maxPayload: MESSAGE_BYTES_MAX,
+    perMessageDeflate: compression,
   });
   let failure: Error | undefined;
   let over = false;

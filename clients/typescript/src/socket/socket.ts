@@ -16,5 +16,11 @@ export interface Socket {
   close(): void;
 }
 
+/** What a socket is opened with, where the platform leaves a choice. */
+export interface SocketOptions {
+  /** Offer permessage-deflate. Browsers always do. */
+  readonly compression: boolean;
+}
+
 /** Opens a socket; other than the platform's is for tests. */
-export type OpenSocket = (url: string, events: SocketEvents) => Socket;
+export type OpenSocket = (url: string, events: SocketEvents, options: SocketOptions) => Socket;
