@@ -58,6 +58,16 @@ class LastLedgerEntry(NamedTuple):
     message: bytes
 
 
+class _Candle:
+    """A candle that grows; it begins at a price."""
+
+    __slots__ = ("close", "high", "low", "open", "trade_count", "volume")
+
+    def __init__(self, ticks: int) -> None:
+        self.open = self.high = self.low = self.close = ticks
+        self.volume = self.trade_count = 0
+
+
 class Recorder(Listener):
     """Collects one batch at a time; `first_fill` is called with the account of an order that trades
     for the first time.
@@ -69,7 +79,7 @@ class Recorder(Listener):
         self._minute = 0
         self._parts: dict[tuple[FeedKind, str], tuple[int, list[bytes]]] = {}
         self._closed: dict[tuple[str, int], ClosedOrderRow] = {}
-        self._candles: dict[str, CandleRow] = {}
+        self._candles: dict[str, _Candle] = {}
         self._last_executions: dict[int, LastExecution] = {}
         self._last_ledger_entry = LastLedgerEntry(0, b"")
 
@@ -94,7 +104,19 @@ class Recorder(Listener):
 
     def candles(self) -> list[CandleRow]:
         """Return what the batch adds to the candles of its minute."""
-        return list(self._candles.values())
+        return [
+            CandleRow(
+                symbol,
+                self._minute,
+                candle.open,
+                candle.high,
+                candle.low,
+                candle.close,
+                min(candle.volume, VOLUME_MAX),
+                candle.trade_count,
+            )
+            for symbol, candle in self._candles.items()
+        ]
 
     def last_execution(self, order_id: int) -> LastExecution:
         """Return the newest execution of an order that the batch touched."""
@@ -133,17 +155,14 @@ class Recorder(Listener):
         self._add(TRADES, symbol, trade.trade_id, self._encoder.public_trade(trade))
         candle = self._candles.get(symbol)
         if candle is None:
-            self._candles[symbol] = CandleRow(
-                symbol, self._minute, ticks, ticks, ticks, ticks, trade.quantity_lots, 1
-            )
-            return
-        self._candles[symbol] = candle._replace(
-            high=max(candle.high, ticks),
-            low=min(candle.low, ticks),
-            close=ticks,
-            volume=min(candle.volume + trade.quantity_lots, VOLUME_MAX),
-            trade_count=candle.trade_count + 1,
-        )
+            candle = self._candles[symbol] = _Candle(ticks)
+        elif ticks > candle.high:
+            candle.high = ticks
+        elif ticks < candle.low:
+            candle.low = ticks
+        candle.close = ticks
+        candle.volume += trade.quantity_lots
+        candle.trade_count += 1
 
     def _add(self, kind: FeedKind, key: str, number: int, message: bytes) -> None:
         part = self._parts.get((kind, key))

@@ -22,15 +22,16 @@ def parse_decimal(text: str, decimals: int) -> int | None:
 @lru_cache(maxsize=1 << 16)
 def format_decimal(value: int, decimals: int) -> str:
     """Return the shortest text of value / 10**decimals: no exponent, no trailing zeros."""
+    digits, sign = str(value), ""
     if decimals == 0:
-        return str(value)
-    sign = ""
+        return digits
     if value < 0:
-        sign, value = "-", -value
-    whole, fraction = divmod(value, 10**decimals)
-    if fraction == 0:
-        return f"{sign}{whole}"
-    return f"{sign}{whole}.{fraction:0{decimals}d}".rstrip("0")
+        digits, sign = digits[1:], "-"
+    if len(digits) <= decimals:
+        digits = digits.rjust(decimals + 1, "0")
+    # The digits are cut in two: half the price of a division.
+    whole, fraction = digits[:-decimals], digits[-decimals:].rstrip("0")
+    return f"{sign}{whole}.{fraction}" if fraction else sign + whole
 
 
 @lru_cache(maxsize=1 << 14)

@@ -346,8 +346,9 @@ def _index_order(state: State, order: Order) -> None:
 
 
 def _rest_order(order: Order) -> None:
-    if rests(order.terms):
-        order.market.book.side(order.terms.side).add(order)
+    terms = order.terms
+    if rests(terms):
+        order.market.book.side(terms.side).add(order)
 
 
 def remove_order(state: State, order: Order) -> None:

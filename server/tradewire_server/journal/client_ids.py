@@ -27,7 +27,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tradewire_server.journal import database
 from tradewire_server.journal.errors import JournalDamaged, JournalWriteFailed
@@ -112,6 +112,11 @@ class _Group(NamedTuple):
 def key_of(period: int, account: str, client_order_id: str) -> str:
     """Return the key of an id in a period: one text, different for any two ids."""
     return f"{period}:{len(account)}:{account}:{client_order_id}"
+
+
+def _beginnings(period: int, ids: Iterable[Sequence[Any]]) -> dict[str, str]:
+    """Return what the keys of ids begin with, by their accounts: these are few."""
+    return {account: key_of(period, account, "") for account in {each[0] for each in ids}}
 
 
 def _open(path: Path, journal_id: str) -> sqlite3.Connection:
@@ -255,12 +260,11 @@ class ClientIdIndex:
             return found
         oldest = self.oldest_period(self._last_time_ns)
         # Oldest first: if an id was used again after retention, the newer row replaces the older.
-        wanted = {
-            key_of(period, account, client_order_id): (account, client_order_id)
-            for period in sorted(self._stored)
-            if period >= oldest
-            for account, client_order_id in absent
-        }
+        wanted: dict[str, tuple[str, str]] = {}
+        for period in sorted(self._stored):
+            if period >= oldest:
+                begin = _beginnings(period, absent)
+                wanted.update((begin[key[0]] + key[1], key) for key in absent)
         with database.reading(str(self._path), advice=_ADVICE):
             for stored_key, content_hash, order_id, sequence in self._select(list(wanted)):
                 key = wanted[stored_key]
@@ -338,13 +342,9 @@ class ClientIdIndex:
     def _stage(self, groups: list[_Group]) -> None:
         block: list[str | bytes | int | None] = []
         for _, period, rows in groups:
+            begin = _beginnings(period, rows)
             for account, client_order_id, content_hash, order_id, sequence in rows:
-                block += (
-                    key_of(period, account, client_order_id),
-                    content_hash,
-                    order_id,
-                    sequence,
-                )
+                block += (begin[account] + client_order_id, content_hash, order_id, sequence)
                 if len(block) == 4 * _BLOCK:
                     self._connection.execute(_STAGE, block)
                     block.clear()
