@@ -76,9 +76,7 @@ async function answer({ account, method, what = {}, ...about }) {
   try {
     return await METHODS[method](clients[account], { ...about, what: withTimes(what) });
   } catch (error) {
-    const isMistake = error instanceof ConfigurationError || error instanceof TypeError;
-    // Of a time that JSON has no words for.
-    if (isMistake || error?.message?.startsWith("cannot encode message ")) {
+    if (error instanceof ConfigurationError || error instanceof TypeError) {
       return { cannotSay: String(error) };
     }
     if (!(error instanceof TradewireError)) {
