@@ -10,7 +10,7 @@ import { groupingSteps, ladderOf, type Ladder, type LadderRow } from "../../doma
 import type { Side } from "../../domain/types.js";
 import { decimalsOf, isZero, type Decimal } from "../../money/decimal.js";
 import { exact, fixed } from "../../money/format.js";
-import { useTerminal } from "../context.js";
+import { useLayout, useTerminal } from "../context.js";
 import { Empty, Loaded } from "../parts/Notice.js";
 
 const ROW_HEIGHT = 20;
@@ -114,6 +114,7 @@ function useRowCount(element: { readonly current: HTMLElement | null }): Signal<
 
 function Rows(): JSX.Element {
   const { market, instruments, orders, ticket } = useTerminal();
+  const layout = useLayout();
   const body = useRef<HTMLDivElement>(null);
   const count = useRowCount(body);
   const rows = count.value;
@@ -157,7 +158,10 @@ function Rows(): JSX.Element {
   };
 
   const take = (slot: Slot): void => {
-    if (slot.price !== "") ticket.takePrice(slot.price);
+    if (slot.price === "") return;
+    ticket.takePrice(slot.price);
+    // On a phone the ticket is another view.
+    layout.view.value = "trade";
   };
   return (
     <div class="ladder-rows" ref={body} onKeyDown={move}>

@@ -3,7 +3,7 @@ import { Client, JournalChanged, OutOfRange, Scope, SequenceGap, SequenceRepeate
 import { RULES, SessionService } from "tradewire-client/contract";
 import type { Refusal } from "../../domain/refusal.js";
 import type { ContractRules } from "../../domain/validation.js";
-import type { Account, Amendment, NewOrder, Order } from "../../domain/types.js";
+import type { Account, Amendment, Execution, NewOrder, Order } from "../../domain/types.js";
 import type { Connection, ConnectionListener, Credential, ExecutionListener, MarketListener, Session, Stop, Venue } from "../venue.js";
 import {
   accountOf,
@@ -18,6 +18,7 @@ import {
   tradeOf,
 } from "./convert.js";
 import { credentialsOf } from "./credentials.js";
+import { Gathered, nextFrame } from "./frames.js";
 import { answered, refusalOf } from "./refusals.js";
 
 /** Enough for a ladder that groups by a thousand ticks. */
@@ -111,7 +112,7 @@ export class SdkVenue implements Venue {
         for await (const { book, trades } of feed) {
           if (book !== undefined) listener.book(book);
           if (trades.length > 0) listener.trades(trades.map(tradeOf));
-          await pause();
+          await nextFrame();
         }
       },
       failed,
@@ -125,7 +126,7 @@ export class SdkVenue implements Venue {
       async () => {
         for await (const { trades } of feed) {
           listener(trades.map(tradeOf));
-          await pause();
+          await nextFrame();
         }
       },
       // The figures stand still then; the market that is looked at says why.
@@ -154,9 +155,12 @@ export class SdkVenue implements Venue {
   followExecutions(listener: ExecutionListener, failed: (error: Error) => void): Stop {
     const { client } = this;
     let stream = client.executions.follow({ snapshot: true });
+    const gathered = new Gathered<Execution>((executions) => {
+      listener.executions(executions);
+    });
     const read = async (): Promise<void> => {
       listener.snapshot(snapshotOf(await stream.snapshot()));
-      for await (const execution of stream) listener.executions([executionOf(execution)]);
+      for await (const execution of stream) gathered.add(executionOf(execution));
     };
     const again = async (): Promise<void> => {
       for (;;) {
@@ -165,6 +169,7 @@ export class SdkVenue implements Venue {
           return;
         } catch (error) {
           if (!startsAnew(error)) throw error;
+          gathered.flush();
           stream.close();
           stream = client.executions.follow({ snapshot: true });
         }
@@ -247,16 +252,6 @@ export class SdkVenue implements Venue {
     void measure();
     this.#probe = setInterval(() => void measure(), PROBE_MS);
   }
-}
-
-/** Waits for the next frame: between two of them nobody sees a change, and the feed merges meanwhile. */
-function pause(): Promise<void> {
-  if (document.hidden) return Promise.resolve();
-  return new Promise((resolve) => {
-    requestAnimationFrame(() => {
-      resolve();
-    });
-  });
 }
 
 /** Says whether the numbers known so far are of no use any more: the account is taken anew then. */

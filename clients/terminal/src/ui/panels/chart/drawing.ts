@@ -96,7 +96,7 @@ export class Drawing {
         color: buys ? this.#colours.buy : this.#colours.sell,
         lineWidth: 1,
         lineStyle: LineStyle.Dashed,
-        axisLabelVisible: false,
+        axisLabelVisible: true,
         title: `${buys ? "\u25b2 Buy" : "\u25bc Sell"} ${exact(order.leavesQuantity)}`,
       });
     });

@@ -1,4 +1,5 @@
 /** The account's executions: numbered without a gap, and watched that they are. */
+import { useSignal, type Signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { reasonWords } from "../../../domain/reasons.js";
 import type { Execution, ExecutionType } from "../../../domain/types.js";
@@ -21,6 +22,9 @@ const COLUMNS = {
   order: { name: "Order", figure: true, minor: true },
 } as const;
 
+/** So many rows are quick to change while orders fly. */
+export const ROWS_AT_ONCE = 150;
+
 const TYPE_WORDS: Readonly<Record<ExecutionType, string>> = {
   new: "Accepted",
   trade: "Trade",
@@ -33,6 +37,7 @@ const TYPE_WORDS: Readonly<Record<ExecutionType, string>> = {
 
 export function Executions(): JSX.Element {
   const { executions } = useTerminal();
+  const shown = useSignal(ROWS_AT_ONCE);
   const list = executions.list.value;
   return (
     <>
@@ -48,12 +53,12 @@ export function Executions(): JSX.Element {
           <Empty title="No executions yet">Everything that happens to your orders stands here, numbered from 1.</Empty>
         ) : (
           <Table label="Executions" columns={Object.values(COLUMNS)}>
-            {list.map((execution) => (
+            {list.slice(0, shown.value).map((execution) => (
               <ExecutionRow key={execution.sequence} execution={execution} />
             ))}
           </Table>
         )}
-        <OlderButton />
+        <MoreButton shown={shown} count={list.length} />
       </Loaded>
     </>
   );
@@ -90,15 +95,21 @@ function SequenceLine(): JSX.Element {
   );
 }
 
-export function OlderButton(): JSX.Element | null {
+/** Shows more rows of what is there, and fetches older executions when all of it is shown. */
+export function MoreButton({ shown, count: known }: { readonly shown: Signal<number>; readonly count: number }): JSX.Element | null {
   const { executions } = useTerminal();
   const oldest = executions.oldest.value;
-  if (oldest === undefined || oldest <= 1n) return null;
+  const hidden = known > shown.value;
+  if (!hidden && (oldest === undefined || oldest <= 1n)) return null;
   const loading = executions.loadingOlder.value;
+  const more = (): void => {
+    shown.value += ROWS_AT_ONCE;
+    if (!hidden) void executions.older();
+  };
   return (
     <p class="more">
-      <button type="button" class="button small" disabled={loading} onClick={() => void executions.older()}>
-        {loading ? "Loading…" : `Load what was before ${count(oldest)}`}
+      <button type="button" class="button small" disabled={loading} onClick={more}>
+        {loading ? "Loading…" : "Show more"}
       </button>
     </p>
   );

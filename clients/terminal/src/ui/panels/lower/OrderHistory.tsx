@@ -1,4 +1,5 @@
 /** Orders that ended, as far back as the executions that were fetched. */
+import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { reasonWords } from "../../../domain/reasons.js";
 import type { Order } from "../../../domain/types.js";
@@ -9,7 +10,7 @@ import { Empty, Loaded } from "../../parts/Notice.js";
 import { SideLabel } from "../../parts/SideLabel.js";
 import { Cell, Table } from "../../parts/Table.js";
 import { priceText, quantityText, Status, termsText } from "./columns.js";
-import { OlderButton } from "./Executions.js";
+import { MoreButton, ROWS_AT_ONCE } from "./Executions.js";
 
 const COLUMNS = {
   time: { name: "Placed", minor: true },
@@ -26,6 +27,7 @@ const COLUMNS = {
 
 export function OrderHistory(): JSX.Element {
   const { orders, executions } = useTerminal();
+  const shown = useSignal(ROWS_AT_ONCE);
   const closed = orders.closed.value;
   return (
     <Loaded
@@ -39,12 +41,12 @@ export function OrderHistory(): JSX.Element {
         <Empty title="No finished orders">Orders that were filled, canceled or rejected stand here.</Empty>
       ) : (
         <Table label="Order history" columns={Object.values(COLUMNS)}>
-          {closed.map((order) => (
+          {closed.slice(0, shown.value).map((order) => (
             <HistoryRow key={order.orderId} order={order} />
           ))}
         </Table>
       )}
-      <OlderButton />
+      <MoreButton shown={shown} count={closed.length} />
     </Loaded>
   );
 }
