@@ -16,6 +16,7 @@ from tradewire_contract.json_form import VALUES_MAX, Doubled, JsonInvalid, membe
 # The contract nests its requests five deep at most.
 DEPTH_MAX: Final = 32
 
+_CONTAINERS: Final = (dict, list)
 _INTEGER_MAX: Final = 1 << 64
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _decode = msgspec.json.Decoder().decode
@@ -37,7 +38,7 @@ def parse(text: bytes | bytearray | str) -> Any:
     if len(body) <= VALUES_MAX or _separators(body) <= VALUES_MAX:
         try:
             value = _decode(body)
-            if _lost_nothing(_keys(value, 1) if type(value) in (dict, list) else 0, body):
+            if type(value) not in _CONTAINERS or _lost_nothing(value, _keys(value, 1), body):
                 return value
         except (msgspec.MsgspecError, RecursionError, _Doubt, UnicodeError):
             pass
@@ -90,20 +91,30 @@ def _keys(container: Any, depth: int) -> int:
     return keys
 
 
-def _lost_nothing(keys: int, body: bytes) -> bool:
+def _lost_nothing(value: Any, keys: int, body: bytes) -> bool:
     """Say whether a text has as many members as were read of it.
 
-    There is a colon behind every key, so with as many colons as keys no key was lost and no other
-    colon is there. A text in quotes may have more of them. But without a backslash and without
-    a space in front of a colon, a quote and a colon are the end of a key and nothing else.
+    There is a colon behind every key. So with as many colons as keys, and as there are colons in
+    the names and texts that were read, no key was lost; an escape could write one more.
     """
-    if body.count(b":") == keys:
-        return True
-    return (
-        body.count(b'":') == keys
-        and b"\\" not in body
-        and not any(space in body for space in (b" :", b"\n:", b"\t:", b"\r:"))
-    )
+    more = body.count(b":") - keys
+    return more == 0 or (b"\\" not in body and more == _colons(value))
+
+
+def _colons(container: Any) -> int:
+    """Return how many colons the names and texts in a value have."""
+    if type(container) is dict:
+        colons, values = "".join(container).count(":"), container.values()
+    else:
+        colons, values = 0, container
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            if ":" in value:
+                colons += value.count(":")
+        elif kind is dict or kind is list:
+            colons += _colons(value)
+    return colons
 
 
 def _check_depth(value: Any) -> None:

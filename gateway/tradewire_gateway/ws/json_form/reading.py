@@ -58,11 +58,8 @@ class _Other(Exception):
     """The fast way ends here."""
 
 
-class _Step(NamedTuple):
-    """What becomes of a member: the field's name, and how its value is read."""
-
-    name: str
-    read: Callable[[Any], Any]
+# What becomes of a member: the field's name, and how its value is read, None as it is.
+_Step = tuple[str, Callable[[Any], Any] | None]
 
 
 class _Plan(NamedTuple):
@@ -110,8 +107,8 @@ def _fast_reader(descriptor: Descriptor) -> Read:
         except KeyError:
             values = {}
             for name, value in content.items():
-                step = steps[type(value)][name]
-                values[step.name] = step.read(value)
+                field, convert = steps[type(value)][name]
+                values[field] = value if convert is None else convert(value)
         # Else two were names of the same field.
         if len(values) != len(content):
             raise _Other
@@ -135,17 +132,13 @@ def _plan(descriptor: Descriptor) -> _Plan:
             for name in {field.name, field.json_name}:
                 if read is None:
                     direct.setdefault(kind, {})[name] = field.name
-                steps.setdefault(kind, {})[name] = _Step(field.name, read or _same)
+                steps.setdefault(kind, {})[name] = (field.name, read)
     return _Plan(
         make=GetMessageClass(descriptor),
         direct=direct,
         steps=steps,
         oneofs=tuple(tuple(members) for members in oneofs.values() if len(members) > 1),
     )
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 def _kinds(field: Field) -> dict[type, Callable[[Any], Any] | None]:

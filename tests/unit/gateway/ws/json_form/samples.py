@@ -77,7 +77,10 @@ def any_message() -> st.SearchStrategy[Message]:
 
 
 def full(descriptor: Descriptor, depth: int = 0) -> Message:
-    """Return a message with all of its fields, of a oneof the last."""
+    """Return a message with all of its fields, of a oneof the last.
+
+    Maps have one entry: packed into an Any their order would count, and it is any.
+    """
     if descriptor.full_name == "google.protobuf.Timestamp":
         return Timestamp(seconds=1_790_000_000, nanos=123_456_000)
     return GetMessageClass(descriptor)(
@@ -88,7 +91,7 @@ def full(descriptor: Descriptor, depth: int = 0) -> Message:
 def _full_value(field: FieldDescriptor, depth: int) -> Any:
     message = field.message_type
     if message is not None and message.GetOptions().map_entry:
-        return {"key": "value", "": ""}
+        return {"key": "value"}
     one = _full_single(field, depth)
     return [one, one] if field.is_repeated else one
 
@@ -134,7 +137,7 @@ def _has_any(descriptor: Descriptor) -> bool:
 def _values(field: FieldDescriptor, depth: int) -> st.SearchStrategy[Any]:
     message = field.message_type
     if message is not None and message.GetOptions().map_entry:
-        return st.dictionaries(TEXT, TEXT, max_size=2)
+        return st.dictionaries(TEXT, TEXT, max_size=1)
     one = _single(field, depth)
     return st.lists(one, max_size=2) if field.is_repeated else one
 
