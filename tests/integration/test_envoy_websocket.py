@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -17,10 +18,12 @@ import pytest_asyncio
 from google.protobuf import json_format
 from tradewire.v1 import session_service_pb2
 from tradewire_client import Client
+from tradewire_envoy.render import ServerTls
 from tradewire_server.cli.doctor import check_websocket
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from tests.support.certificates import Authority
 from tests.support.command_line import VenueProcess, venue_process
 from tests.support.envoy import RestVenue, data_directory, running_rest_venue
 from tests.support.venue import Credential, RunningVenue, Stubs, session_request
@@ -125,6 +128,21 @@ async def test_a_stream_is_read_through_envoy(rest: RestVenue) -> None:
         ]
         assert seen == list(range(1, len(seen) + 1))
         assert len(seen) == 20
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_over_tls(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.certify("venue", "127.0.0.1")
+    tls = ServerTls(certificate=pair.certificate, key=pair.key)
+    context = ssl.create_default_context(cafile=str(authority.certificate))
+    # As browsers do: they offer both for pages, and this one alone for a WebSocket.
+    context.set_alpn_protocols(["http/1.1"])
+    async with data_directory() as path, running_rest_venue(path, pages=True, tls=tls) as rest:
+        address = f"wss://{rest.target}/v1/ws"
+        async with WsClient.connect(address, ssl=context) as client:
+            await client.sign_in(rest.alice)
+            assert (await client.call("account.balances"))["balances"]
 
 
 # --- as `tradewire up` puts it together -----------------------------------------------------------
