@@ -196,6 +196,29 @@ async def test_revoked_key_ends_the_connection(
         key = await venue.create_key("alice")
 
 
+async def test_key_that_was_revoked_before_anything_was_asked_ends_the_connection(
+    edge: GatewayEdge, venue: RunningVenue, alice: Credential
+) -> None:
+    for method, params in (
+        ("orders.list", {}),
+        ("orders.place", order("a")),
+        ("executions.stream", {}),
+        ("orders.enter", {}),
+    ):
+        key = await venue.create_key("alice")
+        async with edge.client(key) as client:
+            market = await client.subscribe("marketData.stream", {"symbols": ["BTC-USD"]})
+            async with venue.connect() as channel:
+                await Stubs(channel).keys.RevokeKey(
+                    key_service_pb2.RevokeKeyRequest(api_key=key.key_id), metadata=alice.metadata
+                )
+            assert client.messages(market)
+            assert await reason_for(client, method, params) == "KEY_REVOKED", method
+            closing = await client.notified("connection.closing")
+            assert reason_of(closing["status"]) == "CREDENTIAL_ENDED"
+            assert await client.closed() == (1008, "CREDENTIAL_ENDED")
+
+
 async def test_logout_ends_the_streams_and_the_connection(
     edge: GatewayEdge, alice: Credential
 ) -> None:

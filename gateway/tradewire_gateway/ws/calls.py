@@ -65,6 +65,8 @@ class Calls:
             text = request.target.write(response)
         except grpc.aio.AioRpcError as error:
             done(request, None)
+            # A call that is refused for its rate has cost no weight, and the gateway as much.
+            connection.charge(1)
             await connection.room()
             request.fail(failure_of(error), rate_limit_of(error.initial_metadata()))
         except grpc.aio.UsageError:

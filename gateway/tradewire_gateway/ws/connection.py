@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 from google.protobuf.message import Message
-from google.rpc import status_pb2
+from google.rpc import code_pb2, status_pb2
 from tradewire.v1 import session_service_pb2, websocket_pb2
 from tradewire_contract.statuses import make_status
 
@@ -35,13 +35,15 @@ from tradewire_gateway.ws.options import WebSocketLimits
 from tradewire_gateway.ws.pipe import CommandPipe
 from tradewire_gateway.ws.requests import Request
 from tradewire_gateway.ws.subscriptions import Subscription
-from tradewire_gateway.ws.upstream import CREDENTIAL_ENDED, Upstream, closing_status, reason_of
+from tradewire_gateway.ws.upstream import Upstream, closing_status, reason_of
 
 CLOSE_GOING_AWAY: Final = 1001
 CLOSE_INVALID_DATA: Final = 1007
 CLOSE_POLICY: Final = 1008
 CLOSE_TRY_LATER: Final = 1013
 MALFORMED_WINDOW_S: Final = 10.0
+# What the venue answers of a credential that was good and is not any more, whatever it was for.
+_CREDENTIAL_ENDED: Final = frozenset({"CREDENTIAL_ENDED", "KEY_REVOKED", "KEY_EXPIRED"})
 _write_closing = writer(websocket_pb2.ConnectionClosing.DESCRIPTOR)
 _write_configured = writer(websocket_pb2.ConfigureConnectionResponse.DESCRIPTOR)
 
@@ -149,11 +151,16 @@ class Connection:
             self._meters.subscriptions.dec()
 
     def look_for_end(self, data: bytes, stream: Target | CommandStream) -> None:
-        """End the connection when a stream ended because its credential did."""
+        """End the connection when the last message of a stream says that its credential ended."""
         status = closing_status(data, stream.response)
-        if reason_of(status) == CREDENTIAL_ENDED:
-            assert status is not None, "it has a reason"
-            self.end(status, CLOSE_POLICY)
+        if status is not None:
+            self.look_at(status)
+
+    def look_at(self, status: status_pb2.Status) -> None:
+        """End the connection when an error says that its credential is none any more."""
+        if status.code == code_pb2.UNAUTHENTICATED and reason_of(status) in _CREDENTIAL_ENDED:
+            text = "the key was revoked or has expired, or the session ended"
+            self.end(make_status("CREDENTIAL_ENDED", text), CLOSE_POLICY)
 
     def advance(self) -> None:
         """Do what has waited for what is done now."""
@@ -170,10 +177,18 @@ class Connection:
                 return
             refused += self._receive(data)
         if refused:
-            self._charge(refused)
+            self.charge(refused)
         if self._unanswered >= self._limits.websocket_unanswered_max and not self._is_held:
             self._is_held = True
             self._wire.hold_reading(True)
+
+    def charge(self, count: int) -> None:
+        """Let the address pay for what costs no weight at the venue, because it ends here."""
+        pause_s = self._purse.refuse(
+            count, time.monotonic(), per_s=self._limits.websocket_refused_per_s
+        )
+        if pause_s:
+            self._wire.rest(pause_s)
 
     def notify_closing(
         self, status: status_pb2.Status, *, in_s: float, retry_after_ms: int = 0
@@ -369,6 +384,7 @@ class Connection:
         else:
             assert isinstance(message, websocket_pb2.ConfigureConnectionRequest), call.method
             result = self._configure(message)
+        self.charge(1)
         text = None if call.id is None else json_rpc.success(call.id, result, "")
         self.answer(text, batch)
 
@@ -425,14 +441,6 @@ class Connection:
         if len(recent) > most:
             text = f"more than {most} messages within {MALFORMED_WINDOW_S:.0f} s were no requests"
             self.end(make_status("MESSAGE_MALFORMED", text), CLOSE_POLICY)
-
-    def _charge(self, refused: int) -> None:
-        """Let the address pay for what was refused here, which costs no weight at the venue."""
-        pause_s = self._purse.refuse(
-            refused, time.monotonic(), per_s=self._limits.websocket_refused_per_s
-        )
-        if pause_s:
-            self._wire.rest(pause_s)
 
 
 def _read(message_type: type[Message], params: Any) -> Message:

@@ -39,3 +39,6 @@ class Request:
         """Answer with an error."""
         text = None if self.id is None else json_rpc.failure(self.id, error, rate_limit)
         self._connection.answer(text, self._batch)
+        if not self.target.is_sign_in:
+            # A login that fails says nothing of the credential that the connection has.
+            self._connection.look_at(error.status)

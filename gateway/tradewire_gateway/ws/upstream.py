@@ -30,7 +30,6 @@ CHANNEL_OPTIONS: Final = (
 )
 # Half of what the venue takes on a connection.
 STREAMS_PER_CHANNEL: Final = 500
-CREDENTIAL_ENDED: Final = "CREDENTIAL_ENDED"
 _LIMIT, _REMAINING, _RESET = "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"
 _write_rate_limit = writer(stream_pb2.RateLimit.DESCRIPTOR)
 
