@@ -19,13 +19,16 @@ _MASK_SIZE, _HEAD_MIN = 4, 6
 _HEAD_MEDIUM: Final = 8
 
 
-def take_texts(data: bytes, *, size_max: int) -> tuple[list[bytes], int]:
-    """Return the texts of the whole, masked text frames with which data begins, and where the rest
-    begins: with a frame of another kind, one that is larger, or a part of one.
+def take_texts(
+    data: bytes, position: int, *, size_max: int, count_max: int
+) -> tuple[list[bytes], int]:
+    """Return the texts of the whole, masked text frames that stand at a position, not more than
+    `count_max`, and where the rest begins: with a frame too many, of another kind, one that is
+    larger than `size_max`, or a part of one.
     """
     texts: list[bytes] = []
-    position, end = 0, len(data)
-    while end - position >= _HEAD_MIN and data[position] == _WHOLE_TEXT:
+    end = len(data)
+    while len(texts) < count_max and end - position >= _HEAD_MIN and data[position] == _WHOLE_TEXT:
         size = data[position + 1] - _MASKED
         if size < 0 or size == _LARGE:
             break

@@ -15,6 +15,7 @@ from tradewire_gateway.ws.connection import CLOSE_GOING_AWAY
 from tradewire_gateway.ws.meters import Meters
 from tradewire_gateway.ws.options import WebSocketOptions
 from tradewire_gateway.ws.transport import WebSocketProtocol
+from tradewire_gateway.ws.turns import Turns
 from tradewire_gateway.ws.upstream import Upstream
 
 logger = logging.getLogger("tradewire.websocket")
@@ -39,6 +40,7 @@ class Gateway:
             each_max=options.limits.websocket_address_connections_max,
             all_max=options.limits.websocket_connections_max,
         )
+        self.turns = Turns()
         self.is_draining = False
         self._open: set[WebSocketProtocol] = set()
         self._empty = asyncio.Event()

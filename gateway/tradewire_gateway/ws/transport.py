@@ -1,7 +1,8 @@
 """The socket of a connection: `websockets` without I/O, on a transport of the HTTP edge.
 
 uvicorn hands over the connection with the head of the request; from there on nothing of ASGI is
-involved. What is sent while the event loop turns once is written together.
+involved. What is sent while the event loop turns once is written together. What came is taken in
+small steps, for no longer than a turn: see `turns`.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from tradewire_gateway.ws.addresses import Address
 from tradewire_gateway.ws.connection import CLOSE_GOING_AWAY, CLOSE_TRY_LATER, Connection
 from tradewire_gateway.ws.credential import Credential
 from tradewire_gateway.ws.frames import take_texts
+from tradewire_gateway.ws.turns import TURN_S
 from tradewire_gateway.ws.upgrade import Refusal, Upgrade, refusal_response, sign_in
 from tradewire_gateway.ws.upstream import reason_of
 
@@ -34,6 +36,10 @@ CLOSE_UNSUPPORTED: Final = 1003
 CLOSE_TOO_LARGE: Final = 1009
 # Time for the client's close frame, then for what was written to leave.
 CLOSE_S: Final = 5.0
+# What is taken at once, before anybody looks at the clock or at what is unanswered: some messages,
+# or as many bytes as one has that deflates well to the largest batch.
+STEP_FRAMES: Final = 4
+STEP_BYTES: Final = 256
 # What the kernel takes of what the client does not read yet, beside what is under way.
 UNSENT_BYTES: Final = 128 << 10
 _SHORT, _MEDIUM = 126, 1 << 16
@@ -62,6 +68,10 @@ class WebSocketProtocol(asyncio.Protocol):
         self._may_write = asyncio.Event()
         self._may_write.set()
         self._parts = bytearray()
+        self._unread = b""
+        self._taken_bytes = 0
+        self._waits_for_turn = False
+        self._is_paused = False
         self._is_resting = False
         self._is_held = False
         self._received_s = self._moved_s = self._opened_s = time.monotonic()
@@ -81,25 +91,48 @@ class WebSocketProtocol(asyncio.Protocol):
             found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came: the requests in it begin together."""
+        """Take what came: the requests in it begin together, as far as a turn reaches."""
         self._received_s = time.monotonic()
-        core = self._core
-        texts: list[bytes | bytearray] = []
-        if core.is_between_texts:
-            taken, rest = take_texts(data, size_max=self._gateway.limits.websocket_frame_bytes_max)
-            texts.extend(taken)
-            data = data[rest:] if rest else data
-        if data:
-            core.receive_data(data)
-        for event in core.events_received():
-            if isinstance(event, Frame):
-                self._take(event, texts)
-            elif isinstance(event, Request):
-                self._upgrading = self._loop.create_task(self._upgrade(event))
-        if texts and self.connection is not None:
-            self._gateway.meters.frames.inc(len(texts))
-            self.connection.receive(texts)
+        if self.connection is None:
+            self._take_head(data)
+            return
+        # Nothing is left unread as a rule: the socket is not read then.
+        self._unread = self._unread[self._taken_bytes :] + data if self._unread else data
+        self._taken_bytes = 0
+        if not self._waits_for_turn:
+            self._take_or_wait()
+
+    def take_turn(self) -> None:
+        """Take of what came for as long as a turn lasts; the rest waits for the next one."""
+        self._waits_for_turn = False
+        connection, core = self.connection, self._core
+        if connection is None or self._transport.is_closing():
+            return
+        end_s = time.monotonic() + TURN_S
+        size_max = self._gateway.limits.websocket_frame_bytes_max
+        data, at = self._unread, self._taken_bytes
+        while at < len(data) and self._may_take:
+            texts: list[bytes | bytearray] = []
+            if core.is_between_texts:
+                taken, at = take_texts(data, at, size_max=size_max, count_max=STEP_FRAMES)
+                texts.extend(taken)
+            if not texts:
+                core.receive_data(data[at : at + STEP_BYTES])
+                at += STEP_BYTES
+            extra = sum(self._take(event, texts) for event in core.events_received())
+            if texts:
+                self._gateway.meters.frames.inc(len(texts))
+                connection.receive(texts)
+            if extra:
+                connection.charge(extra)
+            if time.monotonic() >= end_s:
+                break
+        if at < len(data):
+            self._taken_bytes = at
+        else:
+            self._unread, self._taken_bytes = b"", 0
         self._flush()
+        self._update_reading()
 
     def eof_received(self) -> None:
         """Close: a half-open connection is of no use."""
@@ -197,7 +230,7 @@ class WebSocketProtocol(asyncio.Protocol):
             return
         if self._is_blocked:
             self._watch_writing(connection, now_s)
-        elif not self._may_read:
+        elif not self._may_take or self._unread:
             # Its silence is our doing.
             self._received_s = now_s
         if now_s - self._received_s >= limits.websocket_idle_s:
@@ -217,6 +250,15 @@ class WebSocketProtocol(asyncio.Protocol):
             connection.notify_closing(status, in_s=left_s)
 
     # --- the upgrade ---
+
+    def _take_head(self, data: bytes) -> None:
+        """Take the request; what comes behind it waits in the socket for our answer."""
+        self._core.receive_data(data)
+        for event in self._core.events_received():
+            if isinstance(event, Request):
+                self._upgrading = self._loop.create_task(self._upgrade(event))
+        self._flush()
+        self._update_reading()
 
     async def _upgrade(self, request: Request) -> None:
         gateway = self._gateway
@@ -268,6 +310,7 @@ class WebSocketProtocol(asyncio.Protocol):
         )
         gateway.enter(self)
         self._answer(response)
+        self._update_reading()
         if gateway.is_draining:
             # Since it was looked at.
             self._end("SERVER_DRAINING", "the gateway ends; connect again", CLOSE_GOING_AWAY)
@@ -278,14 +321,17 @@ class WebSocketProtocol(asyncio.Protocol):
 
     # --- frames ---
 
-    def _take(self, frame: Frame, texts: list[bytes | bytearray]) -> None:
-        """Collect the texts; pings and close frames have been answered already."""
+    def _take(self, frame: object, texts: list[bytes | bytearray]) -> int:
+        """Collect the texts; pings and close frames have been answered already. Return 1 of a frame
+        that is no message, and so is paid for by no request.
+        """
+        assert isinstance(frame, Frame), "the head of the request was the first event"
         opcode = frame.opcode
         if opcode is Opcode.TEXT:
             if frame.fin:
                 texts.append(frame.data)  # type: ignore[arg-type]
-            else:
-                self._parts = bytearray(frame.data)
+                return 0
+            self._parts = bytearray(frame.data)
         elif opcode is Opcode.CONT:
             self._parts += frame.data
             if frame.fin:
@@ -293,6 +339,7 @@ class WebSocketProtocol(asyncio.Protocol):
                 self._parts = bytearray()
         elif opcode is Opcode.BINARY:
             self._end("MESSAGE_MALFORMED", "frames are text, not binary", CLOSE_UNSUPPORTED)
+        return 1
 
     # --- writing ---
 
@@ -342,16 +389,33 @@ class WebSocketProtocol(asyncio.Protocol):
     # --- reading ---
 
     @property
-    def _may_read(self) -> bool:
+    def _may_take(self) -> bool:
         return not (self._is_held or self._is_resting or self._is_blocked)
 
+    def _take_or_wait(self) -> None:
+        """Take what came, unless others of the same address have waited for longer."""
+        assert self._address is not None, "the connection is open"
+        if self._address in self._gateway.turns:
+            self._update_reading()
+        else:
+            self.take_turn()
+
     def _update_reading(self) -> None:
+        """Read the socket when all that came has been taken; wait for a turn when it was not."""
         if self._transport.is_closing():
             return
-        if self._may_read:
-            self._transport.resume_reading()
-        else:
+        if self._unread and self._may_take and not self._waits_for_turn:
+            assert self._address is not None, "the connection is open"
+            self._waits_for_turn = True
+            self._gateway.turns.wait(self._address, self)
+        is_paused = bool(self._unread) or not self._may_take or self.connection is None
+        if is_paused == self._is_paused:
+            return
+        self._is_paused = is_paused
+        if is_paused:
             self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
     def _rested(self) -> None:
         self._is_resting = False

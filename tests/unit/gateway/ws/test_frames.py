@@ -41,7 +41,7 @@ def by_library(data: bytes) -> tuple[list[tuple[Opcode, bytes]], bool]:
 def test_what_is_taken_and_what_is_left_is_what_came(frames: list[bytes], cut: int) -> None:
     data = b"".join(frames)
     data = data[: len(data) - cut] if cut < len(data) else data
-    texts, rest = take_texts(data, size_max=SIZE_MAX)
+    texts, rest = take_texts(data, 0, size_max=SIZE_MAX, count_max=100)
     left, goes_on = by_library(data[rest:])
     everything = by_library(data)
     assert ([(Opcode.TEXT, bytes(text)) for text in texts] + left, goes_on) == everything
@@ -50,14 +50,25 @@ def test_what_is_taken_and_what_is_left_is_what_came(frames: list[bytes], cut: i
 @given(st.lists(TEXTS.filter(lambda text: len(text) <= SIZE_MAX), max_size=20))
 def test_whole_texts_are_all_taken(texts: list[bytes]) -> None:
     data = b"".join(sent(Opcode.TEXT, text) for text in texts)
-    assert take_texts(data, size_max=SIZE_MAX) == (texts, len(data))
+    assert take_texts(data, 0, size_max=SIZE_MAX, count_max=100) == (texts, len(data))
     for cut in (1, 3):
         if texts:
-            assert take_texts(data[:-cut], size_max=SIZE_MAX)[0] == texts[:-1]
+            assert take_texts(data[:-cut], 0, size_max=SIZE_MAX, count_max=100)[0] == texts[:-1]
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes(data: bytes) -> None:
-    texts, rest = take_texts(data, size_max=SIZE_MAX)
+    texts, rest = take_texts(data, 0, size_max=SIZE_MAX, count_max=100)
     assert 0 <= rest <= len(data)
     assert [text for opcode, text in by_library(data)[0][: len(texts)]] == texts
+
+
+@given(st.lists(TEXTS.filter(lambda text: len(text) <= SIZE_MAX), min_size=3, max_size=9))
+def test_not_more_at_once_than_wanted(texts: list[bytes]) -> None:
+    data = b"".join(sent(Opcode.TEXT, text) for text in texts)
+    found, position = list[bytes](), 0
+    while position < len(data):
+        some, position = take_texts(data, position, size_max=SIZE_MAX, count_max=2)
+        assert 0 < len(some) <= 2
+        found += some
+    assert found == texts
