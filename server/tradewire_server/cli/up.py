@@ -27,11 +27,17 @@ from tradewire_gateway.channel import InProcessChannel, InProcessServer
 from tradewire_gateway.web import WebOptions, serve_web
 from tradewire_gateway.web.demo_sign_in import DemoSignIn
 from tradewire_gateway.web.terminal_files import newest_build
-from tradewire_gateway.ws import AllowedOrigins, Gateway, WebSocketOptions
+from tradewire_gateway.ws import (
+    AllowedOrigins,
+    Gateway,
+    WebSocketLimits,
+    WebSocketOptions,
+)
 from tradewire_gateway.ws.meters import Meters as WebSocketMeters
 
 from tradewire_server.api.published_limits import published_limits
 from tradewire_server.auth.encoding import decode_base64url
+from tradewire_server.auth.limit_policy import policy_rows
 from tradewire_server.certificates import is_self_signed
 from tradewire_server.cli.bots.market import Maker, MarketPlan, Taker, keep_running
 from tradewire_server.cli.commands import command_line
@@ -153,10 +159,13 @@ async def _rest(
             grpc_target=hosted.running.grpc,
             fix_target=hosted.running.fix,
             demo=demo,
-            limits=published_limits(
-                hosted.app.settings.limits,
-                heartbeat_s=hosted.app.settings.heartbeat_s,
-                edge=options.published(),
+            limits=(
+                *published_limits(
+                    hosted.app.settings.limits,
+                    heartbeat_s=hosted.app.settings.heartbeat_s,
+                    edge=options.published(),
+                ),
+                *policy_rows(WebSocketLimits()),
             ),
         )
         http_port = listener.getsockname()[1]
