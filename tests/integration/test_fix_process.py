@@ -2,50 +2,14 @@
 
 import asyncio
 import signal
-import sys
-from contextlib import suppress
 from pathlib import Path
 
 from tradewire.v1 import order_pb2
 
-from tests.support.fix import FixClient, Peer
+from tests.support.fix import Peer
+from tests.support.fix_process import COMMAND, GatewayProcess
 from tests.support.trading import Trader, limit
 from tests.support.venue import RunningVenue, Stubs
-
-COMMAND = (sys.executable, "-m", "tradewire_gateway.fix", "--port", "0")
-START_S = 30
-
-
-class GatewayProcess:
-    """A process, and how to connect to it."""
-
-    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
-        self.process = process
-        self._port = port
-
-    @classmethod
-    async def start(cls, *arguments: str) -> "GatewayProcess":
-        """Start one and wait until it listens."""
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND, *arguments, stdout=asyncio.subprocess.PIPE
-        )
-        assert process.stdout is not None
-        line = await asyncio.wait_for(process.stdout.readline(), START_S)
-        return cls(process, int(line.rpartition(b":")[2]))
-
-    async def end(self, number: signal.Signals) -> int:
-        """Send a signal and return the exit code."""
-        with suppress(ProcessLookupError):
-            self.process.send_signal(number)
-        return await self.process.wait()
-
-    async def log_on(self, peer: Peer) -> FixClient:
-        """Log a client on."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        client = FixClient(peer, reader, writer)
-        client.log_on()
-        await client.established()
-        return client
 
 
 async def test_a_gateway_process_that_is_killed_gives_what_was_missed(

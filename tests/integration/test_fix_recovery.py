@@ -337,15 +337,19 @@ async def test_an_address_has_so_many_connections(
     settings = AcceptorSettings(connections_per_address=2, drain_s=1)
     async with running_gateway(venue, tmp_path, settings=settings) as gateway:
         client = await logged_on(gateway, alice)
-        _, idle = await asyncio.open_connection("127.0.0.1", gateway.port)
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        reader, idle = await asyncio.open_connection("127.0.0.1", gateway.port)
+        # Who says nothing makes room for who logs on; who is logged on does not.
+        other = await logged_on(gateway, Peer(venue.credentials["bob"], sender="BOB"))
         with suppress(ConnectionError):
             assert await reader.read() == b""
-        for each in (idle, writer):
-            each.close()
-        client.place("a-1")
-        await client.next("8", t11="a-1")
-        await client.break_off()
+        third = await gateway.connect(Peer(venue.credentials["alice"], sender="THIRD"))
+        third.log_on()
+        assert await third.closed() == ""
+        idle.close()
+        for each in (client, other):
+            each.place("a-1")
+            await each.next("8", t11="a-1")
+            await each.break_off()
 
 
 # --- exactly once ---------------------------------------------------------------------------------

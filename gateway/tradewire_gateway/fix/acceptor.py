@@ -3,7 +3,8 @@
 TargetCompID(56) names the application: TW-ORDERS for order entry, TW-DROPCOPY to listen to all that
 the account does, TW-MARKETDATA for books and trades. SenderCompID(49) is the client's
 own choice: sessions are kept by account, SenderCompID and TargetCompID, so that nobody can take or
-disturb another's. Each of them is logged on once at a time.
+disturb another's. Each of them is logged on once at a time: when a second connection proves that it
+may log on to it, the first is asked for a sign of life, and gives way if there is none.
 
 A Logon(A) without a good credential gets one text whatever is wrong with it; everything else is
 explained to clients that have proved who they are.
@@ -15,7 +16,6 @@ import asyncio
 import logging
 import ssl
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,12 +25,20 @@ import grpc.aio
 from tradewire.v1 import options_pb2, session_service_pb2, session_service_pb2_grpc
 
 from tradewire_gateway.fix import translate
-from tradewire_gateway.fix.connection import Admitted, Connection, ConnectionSettings, Refused
+from tradewire_gateway.fix.connection import (
+    NOT_REMEMBERED,
+    Admitted,
+    Connection,
+    ConnectionSettings,
+    Refused,
+)
+from tradewire_gateway.fix.door import Door, Guest
 from tradewire_gateway.fix.drop_copy import DropCopyApplication
 from tradewire_gateway.fix.market_data import MarketDataApplication
 from tradewire_gateway.fix.message import Fields, Message
 from tradewire_gateway.fix.orders import OrderApplication
 from tradewire_gateway.fix.sqlite_store import (
+    FAILURES,
     Position,
     SqliteStore,
     SqliteStores,
@@ -54,7 +62,6 @@ _SCOPES: Final = {
 CANCEL_ON_DISCONNECT: Final = 20008
 OWN_ORDERS_ONLY: Final = 20011
 AFTER_SEQUENCE: Final = 20012
-HANDSHAKE_S: Final = 10.0
 
 NOT_AUTHENTICATED: Final = (
     "Not authenticated: check Username(553), RawData(96), SenderCompID(49), TargetCompID(56) and "
@@ -97,38 +104,31 @@ class Acceptor:
         self._validator = Validator(translate.dictionary())
         self._sessions = session_service_pb2_grpc.SessionServiceStub(channel)
         self._live: dict[Key, Connection] = {}
-        self._connections: dict[Connection, asyncio.Task[None] | None] = {}
-        self._by_address = Counter[str]()
-        self._server: asyncio.Server | None = None
-        self._is_stopping = False
+        # Those that came through the door and its handshake.
+        self._connections: dict[Connection, Guest] = {}
+        self._door = Door(
+            self._serve,
+            connections_max=self._settings.connections_max,
+            connections_per_address=self._settings.connections_per_address,
+        )
 
     async def start(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> int:
         """Listen; return the port.
 
         Raises OSError.
         """
-        self._server = await asyncio.start_server(
-            self._accept,
-            host,
-            port,
-            ssl=tls,
-            ssl_handshake_timeout=None if tls is None else HANDSHAKE_S,
-        )
-        name: tuple[str, int] = self._server.sockets[0].getsockname()
-        return name[1]
+        return await self._door.open(host, port, tls)
 
     async def stop(self, reason: str = "The gateway ends") -> None:
         """Take no more connections, and log out those that there are."""
-        self._is_stopping = True
-        if self._server is not None:
-            self._server.close()
         for connection in list(self._connections):
             connection.end(f"{reason}: log on again later", headline=reason)
-        tasks = [task for task in self._connections.values() if task is not None]
+        self._door.close()
+        tasks = self._door.tasks
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=self._settings.drain_s)
-            for connection, task in list(self._connections.items()):
-                if task in late:
+            for connection, guest in list(self._connections.items()):
+                if guest.task in late:
                     connection.drop()
             await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -139,7 +139,9 @@ class Acceptor:
 
     # --- connections ---
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(
+        self, guest: Guest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         connection = Connection(
             reader,
             writer,
@@ -148,23 +150,12 @@ class Acceptor:
             self._settings.connection,
             self._clock_ns,
         )
-        address = connection.address
-        if (
-            self._is_stopping
-            or len(self._connections) >= self._settings.connections_max
-            or self._by_address[address] >= self._settings.connections_per_address
-        ):
-            writer.transport.abort()
-            return
-        self._connections[connection] = asyncio.current_task()
-        self._by_address[address] += 1
+        guest.drop = connection.drop
+        self._connections[connection] = guest
         try:
             await connection.run()
         finally:
             del self._connections[connection]
-            self._by_address[address] -= 1
-            if not self._by_address[address]:
-                del self._by_address[address]
 
     # --- logon ---
 
@@ -180,12 +171,14 @@ class Acceptor:
             raise Refused(f"OwnOrdersOnly({OWN_ORDERS_ONLY})=Y is not served")
         key = (caller.account, sender, target)
         former = self._live.get(key)
-        if former is not None and former.is_closed:
-            await former.released.wait()
+        if former is not None:
+            # One that is dead holds the session for as long as its heartbeats say, else.
+            await former.gone_or_heard()
         if key in self._live:
             raise Refused(f"{sender} is logged on to {target} already, from one connection at once")
         connection.name = f"{sender}-{target}"
         self._live[key] = connection
+        self._connections[connection].is_known = True
 
         def release() -> None:
             if self._live.get(key) is connection:
@@ -197,9 +190,24 @@ class Acceptor:
         except TooManySessions as error:
             release()
             raise Refused(str(error)) from None
+        except FAILURES:
+            release()
+            logger.critical("%s: the store has failed, refused", connection.name, exc_info=True)
+            raise Refused(NOT_REMEMBERED) from None
         except BaseException:
             release()
             raise
+        return self._application(connection, logon, caller, store, release)
+
+    def _application(
+        self,
+        connection: Connection,
+        logon: Message,
+        caller: Caller,
+        store: SqliteStore,
+        release: Callable[[], None],
+    ) -> Admitted:
+        target = logon.header.text(56)
         if target == MARKET_DATA:
             market = MarketDataApplication(connection, self._channel, caller)
             return Admitted(store, market, Fields(), release)
@@ -260,7 +268,7 @@ class Acceptor:
                 position, after = Position(), wanted
         except grpc.aio.AioRpcError as error:
             text = plain_text(status_of(error).message)
-            if wanted is None:
+            if wanted is None and error.code() is grpc.StatusCode.OUT_OF_RANGE:
                 text += (
                     ": log on with ResetSeqNumFlag(141)=Y and ask for the orders with "
                     "OrderMassStatusRequest(AF)"

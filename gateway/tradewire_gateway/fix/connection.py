@@ -17,9 +17,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sqlite3
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -42,16 +41,25 @@ from tradewire_gateway.fix.session import (
     SessionSettings,
     State,
 )
-from tradewire_gateway.fix.sqlite_store import SqliteStore
+from tradewire_gateway.fix.sqlite_store import FAILURES, SqliteStore
 from tradewire_gateway.fix.store import Record
+from tradewire_gateway.fix.translate import Answer
+from tradewire_gateway.fix.translate.errors import plain_text
 from tradewire_gateway.fix.validation import Validator
 
 logger = logging.getLogger("tradewire.fix")
 
 BUSINESS_REJECT: Final = "j"
+# What counts as a message, where messages are larger.
+CHARGED_BYTES: Final = 1024
+# Answers to one question that are made before others have their turn.
+ANSWERS_AT_ONCE: Final = 64
+# Notes about one connection that are logged.
+NOTES_MAX: Final = 50
 READ_BYTES: Final = 32 * 1024
 WRITE_BUFFER_BYTES: Final = 1024 * 1024
 NS_PER_S: Final = 10**9
+NOT_REMEMBERED: Final = "The gateway cannot remember sessions now: try again later"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +73,8 @@ class ConnectionSettings:
     """How long a closed connection may take to send what is left."""
     messages_per_second: int = 10_000
     message_burst: int = 20_000
+    sign_of_life_s: float = 4.0
+    """How long a client may take to answer when another wants to log on to its session."""
 
 
 class Refused(Exception):
@@ -148,6 +158,10 @@ class Connection:
         self._closed = asyncio.Event()
         self.released = asyncio.Event()
         """Set when the session may be logged on again."""
+        self._heard = asyncio.Event()
+        self._decided = asyncio.Event()
+        self._decided.set()
+        self._notes = 0
         self._allowance = float(settings.message_burst)
         self._counted_ns = clock_ns()
         peer = writer.get_extra_info("peername")
@@ -220,6 +234,29 @@ class Connection:
         """Whether the session is over, and will be released."""
         return self._closed.is_set()
 
+    async def gone_or_heard(self) -> None:
+        """Ask the client for a sign of life; return when there is one, or the session is released.
+
+        A client that gives none in time is told why, as far as it can be, and dropped.
+        """
+        self._heard.clear()
+        if self._session.state is State.ESTABLISHED:
+            self._session.ask(self._clock_ns())
+            self.perform()
+        waits = [asyncio.ensure_future(each.wait()) for each in (self._heard, self.released)]
+        try:
+            _, late = await asyncio.wait(
+                waits, timeout=self._settings.sign_of_life_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if len(late) == len(waits) and self._session.state is State.ESTABLISHED:
+                logger.warning("%s: gives no sign of life, another takes over", self.name)
+                self.end("No answer to TestRequest(1), and another connection has logged on")
+                self.drop()
+                await self.released.wait()
+        finally:
+            for each in waits:
+                each.cancel()
+
     def now_ns(self) -> int:
         """Return the time."""
         return self._clock_ns()
@@ -245,6 +282,16 @@ class Connection:
             reference=reference,
             header=header,
         )
+
+    async def send_answers(self, answers: Iterable[Answer]) -> None:
+        """Send the answers to a question, as fast as they are taken; none is kept to be resent."""
+        with contextlib.suppress(NotEstablished):
+            for count, answer in enumerate(answers, 1):
+                self.send(answer.type, answer.body, keep=False)
+                if count % ANSWERS_AT_ONCE == 0:
+                    self.perform()
+                    await asyncio.sleep(0)
+                    await self.taken()
 
     def reject_business(self, message: Message, reason: int, text: str) -> None:
         """Answer a message with a BusinessMessageReject(j)."""
@@ -308,7 +355,7 @@ class Connection:
                 admitted.store.commit()
             if data and not self._writer.transport.is_closing():
                 self._writer.write(b"".join(data))
-        except sqlite3.Error:
+        except FAILURES:
             # Nothing may be sent that is not remembered.
             logger.critical("%s: the store has failed, dropped", self.name, exc_info=True)
             self.drop()
@@ -323,6 +370,8 @@ class Connection:
 
     async def _read(self) -> None:
         while not self._closed.is_set():
+            # Nothing is taken from somebody about whom nothing is known.
+            await self._decided.wait()
             admitted = self._admitted
             if admitted is not None and self._is_started and admitted.application.is_full:
                 await admitted.application.room()
@@ -331,24 +380,32 @@ class Connection:
                 data = await self._reader.read(READ_BYTES)
             except OSError:
                 data = b""
-            if not data:
-                self._session.receive_eof()
-            elif self._is_within_rate(data):
-                self._session.receive_data(data, self._clock_ns())
+            if data:
+                self._heard.set()
+                self._receive(data)
             else:
-                self.end(
-                    f"More than {self._settings.messages_per_second} messages per second: send less"
-                )
+                self._session.receive_eof()
             self.perform()
+            # What has arrived may be much: others have their turn between two portions.
+            await asyncio.sleep(0)
 
-    def _is_within_rate(self, data: bytes) -> bool:
-        """Count the messages against what the client may send."""
+    def _receive(self, data: bytes) -> None:
+        """Take what the client sends, as long as it is not more than it may send."""
+        self._charge(max(data.count(b"\x0110="), len(data) // CHARGED_BYTES, 1))
+        if self._allowance >= 0:
+            self._session.receive_data(data, self._clock_ns())
+        else:
+            self.end(
+                f"More than {self._settings.messages_per_second} messages per second: send less"
+            )
+
+    def _charge(self, count: int) -> None:
+        """Count messages against what the client may send."""
         now_ns, settings = self._clock_ns(), self._settings
         gained = (now_ns - self._counted_ns) / NS_PER_S * settings.messages_per_second
         self._allowance = min(self._allowance + max(gained, 0), settings.message_burst)
         self._counted_ns = now_ns
-        self._allowance -= max(data.count(b"\x0110="), 1)
-        return self._allowance >= 0
+        self._allowance -= count
 
     def _arm(self) -> None:
         """See to it that the session is told the time when it wants."""
@@ -381,12 +438,14 @@ class Connection:
                             admitted.store.append(number, record)
                         data.append(message)
                     case LogonRequested(message):
+                        self._decided.clear()
                         self.spawn(self._decide(message))
                     case PeerRejected(message):
-                        text = message.body.text(58)
-                        logger.warning("%s: rejects what it was sent: %s", self.name, text)
+                        self._note_rejection(message)
                     case Note(text):
-                        logger.info("%s: %s", self.name, text)
+                        # Garbage costs as much as messages do, or there is no bound on it.
+                        self._charge(1)
+                        self._note(logging.INFO, text)
                     case Disconnect(reason):
                         logger.info("%s: closed: %s", self.name, reason)
                     case _:
@@ -400,8 +459,7 @@ class Connection:
                 self._dealt_with.expect(number)
                 if message.type == BUSINESS_REJECT:
                     # Two sides that reject each other's rejects would never stop.
-                    text = message.body.text(58)
-                    logger.warning("%s: rejects what it was sent: %s", self.name, text)
+                    self._note_rejection(message)
                     self._dealt_with.done(number)
                     return
                 # A client that has logged out behind a message which cannot be answered any more
@@ -419,7 +477,25 @@ class Connection:
                 self._dealt_with = _Progress()
                 admitted.store.reset()
 
+    def _note_rejection(self, message: Message) -> None:
+        text = plain_text(message.body.text(58) or "")
+        self._note(logging.WARNING, f"rejects what it was sent: {text}")
+
+    def _note(self, level: int, text: str) -> None:
+        """Log something about the client, which decides how often there is something."""
+        self._notes += 1
+        if self._notes <= NOTES_MAX:
+            logger.log(level, "%s: %s", self.name, text)
+        if self._notes == NOTES_MAX:
+            logger.log(level, "%s: nothing more of this is logged", self.name)
+
     async def _decide(self, logon: Message) -> None:
+        try:
+            await self._decide_on(logon)
+        finally:
+            self._decided.set()
+
+    async def _decide_on(self, logon: Message) -> None:
         try:
             admitted = await self._admit(self, logon)
         except Refused as refused:
@@ -429,8 +505,16 @@ class Connection:
         self._admitted = admitted
         if logon.body.flag(141):
             admitted.store.reset()
-        # Reset or new, its numbers are not to be lost with the power.
-        await admitted.store.reserve()
+        try:
+            # Reset or new, its numbers are not to be lost with the power.
+            await admitted.store.reserve()
+        except FAILURES:
+            logger.critical("%s: the store has failed, refused", self.name, exc_info=True)
+            self._admitted = None
+            admitted.release()
+            self._session.refuse(NOT_REMEMBERED, self._clock_ns())
+            self.perform()
+            return
         self._session.accept(admitted.store.numbers(), self._clock_ns(), admitted.body)
         self.perform()
 
@@ -439,7 +523,12 @@ class Connection:
         assert admitted is not None, "messages come behind the Logon(A)"
         # One who asks for much is served as fast as it reads.
         await self.taken()
-        records = list(admitted.store.read(fetch.begin, fetch.end, fetch.limit))
+        try:
+            records = list(admitted.store.read(fetch.begin, fetch.end, fetch.limit))
+        except FAILURES:
+            logger.critical("%s: the store has failed, dropped", self.name, exc_info=True)
+            self.drop()
+            return
         completed = await admitted.application.complete(records)
         if completed is not None:
             self._session.resend(fetch, completed, self._clock_ns())

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from typing import Any, Final
 
+import grpc
 import grpc.aio
 from google.protobuf.message import Message as ProtoMessage
-from google.rpc import status_pb2
+from google.rpc import code_pb2, status_pb2
 from tradewire.v1 import market_data_service_pb2_grpc
 
 from tradewire_gateway.fix import translate
@@ -29,7 +31,11 @@ MARKET_DATA: Final = "V"
 UNSUPPORTED: Final = 3
 SUBSCRIPTIONS_MAX: Final = 32
 WAITING_MAX: Final = 256
-_DUPLICATE, _TOO_MANY = "1", "2"
+# As many as the venue lets a stream have.
+SYMBOLS_MAX: Final = 100
+# How often the venue is asked about the key: market data is public, and its streams go on.
+CHECK_S: Final = 5.0
+_DUPLICATE, _TOO_MANY, _TOO_MUCH = "1", "2", "2"
 
 
 class MarketDataApplication:
@@ -47,6 +53,7 @@ class MarketDataApplication:
     def start(self) -> None:
         """Begin."""
         self._connection.spawn(self._serve())
+        self._connection.spawn(self._see_after())
 
     def deliver(self, message: Message, number: int) -> None:
         """Take a request; they are served one after the other."""
@@ -91,14 +98,26 @@ class MarketDataApplication:
                     self._refuse(message, error.status)
                 except grpc.aio.AioRpcError as error:
                     self._refuse(message, status_of(error))
+                    if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                        self._connection.end(words(status_of(error)))
                 else:
-                    for answer in answers:
-                        self._connection.send(answer.type, answer.body, keep=False)
+                    await self._connection.send_answers(answers)
             self._connection.done(number)
             self._connection.perform()
             await self._connection.taken()
 
-    async def _answer(self, message: Message) -> list[Answer]:
+    async def _see_after(self) -> None:
+        """End the connection when its key has ended."""
+        while True:
+            await asyncio.sleep(CHECK_S)
+            try:
+                await self._caller.check()
+            except grpc.aio.AioRpcError as error:
+                if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                    self._connection.end(words(status_of(error)))
+                    return
+
+    async def _answer(self, message: Message) -> Iterable[Answer]:
         if message.type == MARKET_DATA:
             return await self._on_query(message, translate.to_market_data_query(message))
         request: ProtoMessage = translate.to_request(message)
@@ -106,28 +125,29 @@ class MarketDataApplication:
             text = f"MsgType(35) {message.type} is not served by market data sessions"
             self._connection.reject_business(message, UNSUPPORTED, text)
             return []
-        return list(
-            await self._asking.answers(
-                message,
-                request,
-                now_ns=self._connection.now_ns(),
-                identity=self._connection.identity(message),
-            )
+        return await self._asking.answers(
+            message,
+            request,
+            now_ns=self._connection.now_ns(),
+            identity=self._connection.identity(message),
         )
 
-    async def _on_query(self, message: Message, query: MarketDataQuery) -> list[Answer]:
+    async def _on_query(self, message: Message, query: MarketDataQuery) -> Iterable[Answer]:
         if query.ends:
             call = self._calls.pop(query.id, None)
             if call is not None:
                 call.cancel()
             return []
         if query.stream is None:
+            if len(query.books) > SYMBOLS_MAX:
+                text = f"at most {SYMBOLS_MAX} instruments in one request"
+                raise translate.Untranslatable("FIELD_INVALID", text, tag=146, code=_TOO_MUCH)
             metadata = await self._caller.metadata()
             books = [
                 await self._stub.GetOrderBook(request, metadata=metadata, timeout=CALL_S)
                 for request in query.books
             ]
-            return [translate.book_snapshot(query.id, response.book) for response in books]
+            return (translate.book_snapshot(query.id, response.book) for response in books)
         if query.id in self._calls:
             text = f"MDReqID(262) {query.id} is in use"
             raise translate.Untranslatable("FIELD_INVALID", text, tag=262, code=_DUPLICATE)
@@ -172,6 +192,8 @@ class MarketDataApplication:
         with contextlib.suppress(NotEstablished):
             self._refuse(message, status)
             self._connection.perform()
+        if status.code == code_pb2.UNAUTHENTICATED:
+            self._connection.end(words(status))
 
     def _refuse(self, message: Message, status: status_pb2.Status) -> None:
         answer = translate.refusal(

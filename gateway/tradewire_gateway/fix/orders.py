@@ -21,6 +21,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,6 +45,8 @@ logger = logging.getLogger("tradewire.fix")
 FRAME_COMMANDS: Final = 256
 # Commands that wait for their results; with more nothing is read from the client.
 WAITING_MAX: Final = 4_096
+# Questions to the venue at once that answers to commands need.
+LOOKUPS_AT_ONCE: Final = 4
 # Client order ids of which the first report is found again; for others the state is reported.
 REMEMBERED_MAX: Final = 65_536
 
@@ -94,6 +97,8 @@ class OrderApplication:
         self._progress = asyncio.Event()
         self._questions = asyncio.Queue[tuple[int, Message, ProtoMessage, int]](WAITING_MAX)
         self._taken_count = self._settled_count = 0
+        self._lookups = 0
+        self._may_look_up = asyncio.Semaphore(LOOKUPS_AT_ONCE)
         self._asking = Questions(channel, caller)
         self._sequences: dict[str, int] = {}
         self._limit: stream_pb2.RateLimit | None = None
@@ -135,7 +140,7 @@ class OrderApplication:
     @property
     def is_full(self) -> bool:
         """Whether as many commands wait as may."""
-        return len(self._queue) + len(self._waiting) >= WAITING_MAX
+        return len(self._queue) + len(self._waiting) + self._lookups >= WAITING_MAX
 
     async def room(self) -> None:
         """Wait until fewer commands wait."""
@@ -266,7 +271,7 @@ class OrderApplication:
             )
             self._connection.send(answer.type, answer.body)
         elif not command.is_reported and not command.is_duplicate:
-            self._connection.spawn(self._repeat(command, result, None))
+            self._look_up(self._repeat(command, result, None))
             return
         self._connection.done(command.number)
 
@@ -275,14 +280,30 @@ class OrderApplication:
         if is_rejected and (command.is_reported or command.is_duplicate):
             pass
         elif is_rejected and command.client_order_id in self._sequences:
-            self._connection.spawn(self._repeat(command, None, status))
+            self._look_up(self._repeat(command, None, status))
             return
         elif _may_know_order(command, status):
-            self._connection.spawn(self._refuse_with_order(command, status))
+            self._look_up(self._refuse_with_order(command, status))
             return
         else:
             self._refuse(command.message, status)
         self._connection.done(command.number)
+
+    def _look_up(self, answer: Coroutine[Any, Any, None]) -> None:
+        """Answer a command when the venue was asked, a few at once; it counts as waiting."""
+        self._lookups += 1
+        self._connection.spawn(self._answer_looked_up(answer))
+
+    async def _answer_looked_up(self, answer: Coroutine[Any, Any, None]) -> None:
+        try:
+            async with self._may_look_up:
+                await answer
+                # What is found is sent as fast as it is taken.
+                await self._connection.taken()
+        finally:
+            answer.close()
+            self._lookups -= 1
+            self._progress.set()
 
     async def _repeat(
         self,
@@ -357,9 +378,7 @@ class OrderApplication:
                 with contextlib.suppress(NotEstablished):
                     self._refuse(message, status_of(error))
             else:
-                with contextlib.suppress(NotEstablished):
-                    for answer in answers:
-                        self._connection.send(answer.type, answer.body, keep=False)
+                await self._connection.send_answers(answers)
             self._connection.done(number)
             self._connection.perform()
             await self._connection.taken()

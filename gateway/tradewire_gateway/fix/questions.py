@@ -60,7 +60,7 @@ class Questions:
                 reports = translate.order_status_reports(
                     orders.orders, message, as_of_sequence=orders.as_of_sequence
                 )
-                return [Answer("8", report) for report in reports]
+                return (Answer("8", report) for report in reports)
             case account_service_pb2.ListBalancesRequest():
                 balances = await self._accounts.ListBalances(
                     request, metadata=metadata, timeout=CALL_S

@@ -24,27 +24,35 @@ What survives what
 Which of both it was tells the boot id of the kernel; where there is none, every start without an
 orderly end counts as a loss of power.
 
-Bounds. Of each session the newest messages are kept (`Retention`); what is older is filled when it
-is asked for. A session is a row for ever, because its numbers must be; their count is bounded per
-account.
+Bounds. Of each session the newest messages are kept (`Retention`), by number and by size; what is
+older is filled when it is asked for. A session is a row for ever, because its numbers must be;
+their count is bounded per account.
+
+When the disk is full, what cannot be written is not sent: the connection ends, and its session goes
+on where it was once there is room. A log that cannot be moved into the file is moved later. When a
+sync fails, nobody knows what the disk has: nothing more is written until the gateway starts anew.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import json
+import logging
 import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 from tradewire_gateway.fix.message import Fields
 from tradewire_gateway.fix.store import Numbers, Record
+
+logger = logging.getLogger("tradewire.fix")
 
 _APPLICATION_ID: Final = 0x54574658  # TWFX
 _VERSION: Final = 1
@@ -55,6 +63,7 @@ _RESERVED_PER_SYNC: Final = 1_000
 # Transactions between two moves of the write-ahead log, and between two looks at what is too old.
 _COMMITS_PER_CHECKPOINT: Final = 1_000
 _COMMITS_PER_PRUNE: Final = 256
+_RUNS_PER_PRUNE: Final = 256
 
 _SCHEMA: Final = """
 CREATE TABLE gateway (boot TEXT NOT NULL, closed INTEGER NOT NULL) STRICT;
@@ -86,6 +95,10 @@ class StoreError(RuntimeError):
     """The file cannot be used, and says why."""
 
 
+FAILURES: Final = (sqlite3.Error, StoreError)
+"""What is raised when something cannot be remembered, so that the session cannot go on."""
+
+
 class TooManySessions(RuntimeError):
     """The account has used so many CompIDs that a further one is not remembered."""
 
@@ -96,6 +109,8 @@ class Retention:
 
     messages: int = 250_000
     """Newest messages of each session that can be sent again."""
+    bytes: int = 64 * 1024 * 1024
+    """Size of what is kept of each session: about a million executions, or 100,000 refusals."""
     sessions_per_account: int = 64
 
 
@@ -177,20 +192,30 @@ class SqliteStores:
         )
 
     def close(self) -> None:
-        """Sync everything and close the file."""
+        """Sync everything and close the file; where the disk does not take it, that is logged."""
         self._syncer.close()
-        self._writer.execute("UPDATE gateway SET closed = 1")
-        self._writer.close()
-        # The last one out moves the log into the file, and waits for the disk.
-        closing = _connect(self.path, synchronous="FULL")
-        closing.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        closing.close()
-        os.close(self._guard)
+        try:
+            if self._syncer.failure is None:
+                self._writer.execute("UPDATE gateway SET closed = 1")
+            self._writer.close()
+            # The last one out moves the log into the file, and waits for the disk.
+            with contextlib.closing(_connect(self.path, synchronous="FULL")) as closing:
+                closing.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            logger.error("%s: not closed in order, as after a crash: %s", self.path, error)
+        finally:
+            os.close(self._guard)
 
     # What the stores call.
 
     def write(self, statements: Sequence[tuple[str, Sequence[object]]]) -> None:
-        """Write in one transaction."""
+        """Write in one transaction.
+
+        Raises:
+            sqlite3.Error: nothing is written.
+            StoreError: nothing is written any more, since a sync has failed.
+        """
+        self.check()
         execute = self._writer.execute
         execute("BEGIN IMMEDIATE")
         try:
@@ -205,16 +230,49 @@ class SqliteStores:
         if self._commits % _COMMITS_PER_CHECKPOINT == 0:
             self._syncer.checkpoint()
 
-    def read_runs(self, session: int, begin: int, end: int, limit: int) -> list[tuple[int, str]]:
-        """Return the first runs of messages that lie between two numbers."""
+    def read_runs(self, session: int, begin: int, end: int) -> Iterator[tuple[int, str]]:
+        """Yield the runs of messages that lie between two numbers, each when it is asked for."""
         # The run that has `begin` may have begun before it.
-        return self._writer.execute(
+        yield from self._writer.execute(
             "SELECT last, records FROM run WHERE session = ?1 AND first <= ?3 AND last >= ?2 "
             "AND first >= coalesce("
             "(SELECT max(first) FROM run WHERE session = ?1 AND first <= ?2), ?2) "
-            "ORDER BY first LIMIT ?4",
-            (session, begin, end, limit),
+            "ORDER BY first",
+            (session, begin, end),
+        )
+
+    def size_of(self, session: int) -> int:
+        """Return the size of all that is kept of a session."""
+        (size,) = self._writer.execute(
+            "SELECT coalesce(sum(length(records)), 0) FROM run WHERE session = ?", (session,)
+        ).fetchone()
+        return int(size)
+
+    def prune(self, session: int, oldest: int, size: int) -> int:
+        """Forget what lies before a number, then what is too much; return the size that is left.
+
+        A bounded number of runs goes at once: the rest goes the next time.
+        """
+        runs = self._writer.execute(
+            "SELECT first, last, length(records) FROM run WHERE session = ? ORDER BY first LIMIT ?",
+            (session, _RUNS_PER_PRUNE * 2),
         ).fetchall()
+        end = -1
+        for first, last, length in runs:
+            if last >= oldest and size <= self.retention.bytes:
+                break
+            end, size = first, size - length
+        if end >= 0:
+            self.write(
+                [("DELETE FROM run WHERE session = ? AND first <= ?", (session, end))],
+            )
+        return size
+
+    def check(self) -> None:
+        """Raise StoreError when what is written can no longer be relied on."""
+        failure = self._syncer.failure
+        if failure is not None:
+            raise StoreError(f"{self.path} cannot be synced: {failure}")
 
     def sync_soon(self) -> threading.Event:
         """Have all that is written synced by the thread; the event says when."""
@@ -268,6 +326,7 @@ class SqliteStore:
         self._numbers = numbers
         self._ceiling = ceiling
         self.position = position
+        self._size = stores.size_of(identity)
         # What is gathered, as rows of `_encode`.
         self._records: list[list[object]] = []
         self._is_reset = False
@@ -320,15 +379,13 @@ class SqliteStore:
         """Return the first records from begin to end, both included, in order."""
         self.commit()
         found = list[tuple[int, Record]]()
-        while begin <= end and len(found) < limit:
-            runs = self._stores.read_runs(self._identity, begin, end, limit)
-            if not runs:
+        # A run may hold many messages: no more of them are read than are asked for.
+        for _, records in self._stores.read_runs(self._identity, begin, end):
+            for row in json.loads(records):
+                if begin <= row[0] <= end:
+                    found.append(_decode(row))
+            if len(found) >= limit:
                 break
-            for last, records in runs:
-                for row in json.loads(records):
-                    if begin <= row[0] <= end:
-                        found.append(_decode(row))
-                begin = max(begin, last + 1)
         return found[:limit]
 
     async def reserve(self) -> None:
@@ -344,23 +401,20 @@ class SqliteStore:
 
         Raises:
             sqlite3.Error: nothing of it is written; the session cannot go on.
+            StoreError: a sync has failed; no session can go on.
         """
         if not self._is_changed:
             return
         statements = list[tuple[str, Sequence[object]]]()
+        size = 0 if self._is_reset else self._size
         if self._is_reset:
             statements.append(("DELETE FROM run WHERE session = ?", (self._identity,)))
         if self._records:
             first, last = self._records[0][0], self._records[-1][0]
             text = json.dumps(self._records, separators=(",", ":"))
+            size += len(text)
             statements.append(
                 ("INSERT INTO run VALUES (?, ?, ?, ?)", (self._identity, first, last, text))
-            )
-        self._commits += 1
-        if self._commits % _COMMITS_PER_PRUNE == 0:
-            oldest = self._numbers.outbound - self._stores.retention.messages
-            statements.append(
-                ("DELETE FROM run WHERE session = ? AND last < ?", (self._identity, oldest))
             )
         ceiling = self._ceiling
         if self._numbers.outbound + _RESERVED - _RESERVED_PER_SYNC > ceiling:
@@ -381,12 +435,17 @@ class SqliteStore:
             )
         )
         self._stores.write(statements)
+        self._size = size
         self._records.clear()
         self._is_reset = self._is_changed = False
         if ceiling != self._ceiling:
             self._ceiling = ceiling
             self._syncs.append((ceiling, self._stores.sync_soon()))
         self._wait_for_ceiling()
+        self._commits += 1
+        if self._commits % _COMMITS_PER_PRUNE == 0 or size > self._stores.retention.bytes:
+            oldest = numbers.outbound - self._stores.retention.messages
+            self._size = self._stores.prune(self._identity, oldest, size)
 
     def _wait_for_ceiling(self) -> None:
         """Let no number be used that is not below a synced ceiling; seldom is there a wait."""
@@ -395,6 +454,7 @@ class SqliteStore:
         ):
             ceiling, synced = self._syncs.popleft()
             synced.wait()
+            self._stores.check()
             self._synced_ceiling = ceiling
 
 
@@ -407,13 +467,18 @@ class _Syncer:
         self._waiting = list[threading.Event]()
         self._wants_checkpoint = False
         self._is_closing = False
+        self.failure: Exception | None = None
+        """Why nothing is synced any more."""
         self._thread = threading.Thread(target=self._run, name="fix-store", daemon=True)
         self._thread.start()
 
     def sync(self) -> threading.Event:
-        """Ask for a sync of what is written so far."""
+        """Ask for a sync of what is written so far; `failure` says whether it was one."""
         done = threading.Event()
         with self._wanted:
+            if self.failure is not None:
+                done.set()
+                return done
             self._waiting.append(done)
             self._wanted.notify()
         return done
@@ -432,25 +497,42 @@ class _Syncer:
         self._thread.join()
 
     def _run(self) -> None:
-        database = _connect(self._path, synchronous="NORMAL")
         try:
-            while True:
-                with self._wanted:
-                    while not (self._waiting or self._wants_checkpoint or self._is_closing):
-                        self._wanted.wait()
-                    if self._is_closing and not self._waiting:
-                        return
-                    waiting, self._waiting = self._waiting, []
-                    wants_checkpoint, self._wants_checkpoint = self._wants_checkpoint, False
-                if waiting:
-                    _sync(self._path)
-                    for done in waiting:
-                        done.set()
-                if wants_checkpoint:
-                    # It syncs the log before and the file after, as far as no reader is in the way.
-                    database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        finally:
-            database.close()
+            with contextlib.closing(_connect(self._path, synchronous="NORMAL")) as database:
+                while self._serve(database):
+                    pass
+        except (OSError, sqlite3.Error) as error:
+            logger.critical("%s: cannot be synced, no session goes on", self._path, exc_info=True)
+            with self._wanted:
+                # Whoever waits would wait for ever.
+                self.failure = error
+                waiting, self._waiting = self._waiting, []
+            for done in waiting:
+                done.set()
+
+    def _serve(self, database: sqlite3.Connection) -> bool:
+        """Do what is asked for next; return False at the end."""
+        with self._wanted:
+            while not (self._waiting or self._wants_checkpoint or self._is_closing):
+                self._wanted.wait()
+            if self._is_closing and not self._waiting:
+                return False
+            # They stay in the list until they are served: a failure must reach them.
+            waiting = self._waiting[:]
+            wants_checkpoint, self._wants_checkpoint = self._wants_checkpoint, False
+        if waiting:
+            _sync(self._path)
+            with self._wanted:
+                del self._waiting[: len(waiting)]
+            for done in waiting:
+                done.set()
+        if wants_checkpoint:
+            try:
+                # It syncs the log before and the file after, as far as no reader is in the way.
+                database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            except sqlite3.Error as error:
+                logger.warning("%s: the log is moved later: %s", self._path, error)
+        return True
 
 
 def _encode(number: int, record: Record) -> list[object]:

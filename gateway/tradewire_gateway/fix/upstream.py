@@ -11,6 +11,8 @@ import grpc.aio
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 from tradewire.v1 import (
+    account_service_pb2,
+    account_service_pb2_grpc,
     execution_service_pb2,
     execution_service_pb2_grpc,
     options_pb2,
@@ -48,6 +50,7 @@ class Caller:
         self._renew_s = _renewal_time(session)
         self._executions = execution_service_pb2_grpc.ExecutionServiceStub(channel)
         self._sessions = session_service_pb2_grpc.SessionServiceStub(channel)
+        self._accounts = account_service_pb2_grpc.AccountServiceStub(channel)
         self._orders = order_service_pb2_grpc.OrderServiceStub(channel)
 
     @property
@@ -71,6 +74,14 @@ class Caller:
             ("authorization", f"Bearer {self._session.token}"),
             (CLIENT_ADDRESS, self._address),
         )
+
+    async def check(self) -> None:
+        """See whether the venue still knows the key.
+
+        Raises grpc.aio.AioRpcError.
+        """
+        request = account_service_pb2.GetAccountRequest()
+        await self._accounts.GetAccount(request, metadata=await self.metadata(), timeout=CALL_S)
 
     async def order(self, request: order_service_pb2.GetOrderRequest) -> GetOrder:
         """Return an order as it is now.

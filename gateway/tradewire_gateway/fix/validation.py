@@ -9,9 +9,10 @@ Two questions are asked, because their answers live differently long:
   true? Asked for each message, along the list of checks that the layout has prepared.
 
 A message that fails says what of it is wrong by the codes of SessionRejectReason(373); the first
-thing found is reported, structure before values. Fields within an entry of a repeating group must
-stand in the order of the dictionary, as FIX demands; elsewhere their order is free. A field stands
-in a group or beside it, never both: so it is in FIX 4.4, and so the end of a group is known.
+thing found is reported, structure before values, and before both a value that is too long. Fields
+within an entry of a repeating group must stand in the order of the dictionary, as FIX demands;
+elsewhere their order is free. A field stands in a group or beside it, never both: so it is in FIX
+4.4, and so the end of a group is known.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from tradewire_gateway.fix.values import FORMATS, DataType, parse_integer
 
 _LAYOUTS_MAX: Final = 256
 _LAYOUT_TAGS_MAX: Final = 128
+VALUE_CHARACTERS_MAX: Final = 1024
+"""Length of a value that is no data: answers repeat ids, some of them many times."""
 # The codec writes and checks these, so that they never stand among a message's tags.
 _ENVELOPE: Final = frozenset({8, 9, 10})
 
@@ -117,6 +120,7 @@ class Validator:
     def __init__(self, dictionary: Dictionary) -> None:
         self._dictionary = dictionary
         self._tags = {str(tag): tag for tag in dictionary.fields}
+        self._data_tags = frozenset(map(str, dictionary.data_fields.values()))
         self._layouts = dict[tuple[str, tuple[str, ...]], _Layout]()
 
     @property
@@ -125,6 +129,10 @@ class Validator:
 
     def validate(self, raw: RawMessage) -> Verdict:
         """Return the message, or what is wrong with it."""
+        if max(map(len, raw.values)) > VALUE_CHARACTERS_MAX:
+            too_long = self._too_long(raw)
+            if too_long is not None:
+                return too_long
         layout = self._layout(raw.type, raw.tags)
         if layout is None:
             return Unsupported(raw.type, self._header(raw))
@@ -169,12 +177,32 @@ class Validator:
         except _StructureError as error:
             return _Layout(rejection=error.rejection)
 
+    def _too_long(self, raw: RawMessage) -> Invalid | None:
+        """Return what to say about a message with a value that is too long."""
+        if len(raw.type) > VALUE_CHARACTERS_MAX:
+            unknown = Rejection(SessionRejectReason.INVALID_MSG_TYPE)
+            return Invalid("", self._header(raw), unknown)
+        for text, value in zip(raw.tags, raw.values, strict=True):
+            if len(value) > VALUE_CHARACTERS_MAX and text not in self._data_tags:
+                tag = self._tags.get(text)
+                reason = (
+                    SessionRejectReason.INVALID_TAG_NUMBER
+                    if tag is None
+                    else SessionRejectReason.VALUE_INCORRECT
+                )
+                return Invalid(raw.type, self._header(raw), Rejection(reason, tag))
+        return None
+
     def _header(self, raw: RawMessage) -> Fields:
         """Return the header's fields of a message that is not valid, wherever they stand."""
         header = Fields()
         for text, value in zip(raw.tags, raw.values, strict=True):
             tag = self._tags.get(text)
-            if tag in self._dictionary.header.members and tag is not None:
+            if (
+                tag in self._dictionary.header.members
+                and tag is not None
+                and len(value) <= VALUE_CHARACTERS_MAX
+            ):
                 header.setdefault(tag, value)
         return header
 

@@ -296,6 +296,12 @@ class Session:
         route = reverse_route(message.header)
         self._outbound.send("j", encode_fields(Fields(fields)), now_ns, header=route, keep=True)
 
+    def ask(self, now_ns: int) -> None:
+        """Ask the peer of an established session for a sign of life, if that was not done."""
+        if self._state is State.ESTABLISHED and not self._liveness.is_asked:
+            self._liveness.asked(now_ns)
+            self._outbound.send("1", f"112={_TEST_REQUEST_ID}\x01", now_ns)
+
     def logout(self, now_ns: int, text: str | None = None) -> None:
         """End the session in order: the peer's messages are taken until it answers.
 

@@ -466,3 +466,48 @@ def test_no_peer_breaks_a_session(
         assert ends == ([len(done) - 1] if session.state is State.CLOSED else [])
         if ends:
             return
+
+
+def test_who_was_not_asked_is_not_cut_off_whatever_the_clock_says() -> None:
+    session = established()
+    # The machine slept, or its clock was set.
+    session.tick(LATER_NS)
+    (asked,) = session.actions()
+    assert isinstance(asked, Send)
+    assert "35=1|" in content(asked.data)
+    assert session.deadline_ns == LATER_NS + 36 * SECOND_NS
+    session.tick(LATER_NS + 35 * SECOND_NS)
+    assert session.actions() == []
+    session.receive_data(frame(f"35=0|34=2|{TO_US}112=TEST|"), NOW_NS)
+    assert session.state is State.ESTABLISHED
+    session.actions()
+    session.tick(LATER_NS)
+    session.actions()
+    session.tick(LATER_NS + 36 * SECOND_NS)
+    assert session.actions()[-1] == Disconnect("No answer to TestRequest(1)")
+
+
+def test_a_clock_that_is_set_back_does_not_silence_a_session() -> None:
+    session = established()
+    back_ns = NOW_NS - 1000 * SECOND_NS
+    for later_s, msg_type in ((0, "0"), (36, "1")):
+        session.tick(back_ns + later_s * SECOND_NS)
+        (sent,) = session.actions()
+        assert isinstance(sent, Send)
+        assert f"35={msg_type}|" in content(sent.data)
+    session.tick(back_ns + 72 * SECOND_NS)
+    assert session.state is State.CLOSED
+
+
+def test_a_peer_is_asked_for_a_sign_of_life_once() -> None:
+    session = established()
+    for _ in range(3):
+        session.ask(NOW_NS)
+    assert shown(session.actions()) == ["35=1|34=2|112=TEST|"]
+    receive(session, f"35=0|34=2|{TO_US}112=TEST|")
+    session.ask(NOW_NS)
+    assert shown(session.actions()) == ["35=1|34=3|112=TEST|"]
+    session.logout(NOW_NS)
+    session.actions()
+    session.ask(NOW_NS)
+    assert session.actions() == []

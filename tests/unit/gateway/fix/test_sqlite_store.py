@@ -1,7 +1,9 @@
 """What is left of FIX sessions after an orderly end, a crash and a loss of power."""
 
+import errno
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -172,6 +174,115 @@ def test_only_the_newest_messages_are_kept(tmp_path: Path) -> None:
         kept = [number for number, _ in store.read(1, 5_000, 5_000)]
         assert kept == list(range(kept[0], 2_000))
         assert 100 <= len(kept) <= 100 + 256
+
+
+def test_what_is_kept_is_bounded_by_its_size(tmp_path: Path) -> None:
+    large = REFUSAL._replace(body="58=" + "x" * 2_000 + "\x01")
+    with SqliteStores(tmp_path / "fix.db", Retention(bytes=100_000)) as stores:
+        store = stores.open(*KEY)
+        for number in range(1, 500):
+            store.append(number, large)
+            store.commit()
+        assert stores.size_of(1) <= 100_000
+        kept = [number for number, _ in store.read(1, 500, 500)]
+        assert kept == list(range(kept[0], 500))
+        assert len(kept) >= 40
+        # What was there is counted at the next logon, too.
+        store = stores.open(*KEY)
+        for number in range(500, 600):
+            store.append(number, large)
+            store.commit()
+        assert stores.size_of(1) <= 100_000
+        store.reset()
+        store.commit()
+        store.append(1, large)
+        store.commit()
+        assert [number for number, _ in store.read(1, 500, 500)] == [1]
+
+
+def test_a_chunk_is_read_and_no_more(stores: SqliteStores, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = stores.open(*KEY)
+    for number in range(1, 4_001):
+        store.append(number, report(number))
+        if number % 100 == 0:
+            store.commit()
+    decoded = list[object]()
+    decode = sqlite_store._decode
+
+    def count(row: list[object]) -> tuple[int, Record]:
+        decoded.append(row)
+        return decode(row)
+
+    monkeypatch.setattr(sqlite_store, "_decode", count)
+    assert [number for number, _ in store.read(51, 4_000, 120)] == list(range(51, 171))
+    assert len(decoded) < 300
+
+
+def test_after_a_sync_that_failed_nothing_is_written_and_nobody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = SqliteStores(tmp_path / "fix.db")
+    store, other = stores.open(*KEY), stores.open("bob", "BOB", "TW-ORDERS")
+
+    def fail(path: Path) -> None:
+        raise OSError(errno.EIO, "the disk is broken", str(path))
+
+    monkeypatch.setattr(sqlite_store, "_sync", fail)
+    errors = list[Exception]()
+
+    def use() -> None:
+        for each in (store, other, store):
+            try:
+                for number in range(each.numbers().outbound, each.numbers().outbound + 5_000):
+                    each.append(number, report(number))
+                    each.commit()
+            except StoreError as error:
+                errors.append(error)
+
+    # It would wait for ever, and the gateway with it.
+    thread = threading.Thread(target=use, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert len(errors) == 3
+    assert all("the disk is broken" in str(error) for error in errors)
+    stores.close()
+    monkeypatch.undo()
+    with SqliteStores(tmp_path / "fix.db") as again:
+        assert again.open(*KEY).numbers().outbound > 1
+
+
+def test_a_log_that_cannot_be_moved_now_is_moved_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_store, "_COMMITS_PER_CHECKPOINT", 1)
+    real = sqlite_store._connect
+    attempts = list[str]()
+
+    class Full:
+        """A connection whose disk has no room for a checkpoint."""
+
+        def __init__(self, connection: sqlite3.Connection) -> None:
+            self.close = connection.close
+
+        def execute(self, statement: str) -> None:
+            attempts.append(statement)
+            raise sqlite3.OperationalError("database or disk is full")
+
+    def connect(path: Path, *, synchronous: str) -> object:
+        connection = real(path, synchronous=synchronous)
+        return Full(connection) if synchronous == "NORMAL" else connection
+
+    monkeypatch.setattr(sqlite_store, "_connect", connect)
+    with SqliteStores(tmp_path / "fix.db") as stores:
+        store = stores.open(*KEY)
+        for number in range(1, 10_000):
+            store.append(number, report(number))
+            if number % 10 == 0:
+                store.commit()
+    assert "PRAGMA wal_checkpoint(PASSIVE)" in attempts
+    with SqliteStores(tmp_path / "fix.db") as again:
+        assert again.open(*KEY).numbers().outbound == 9_991
 
 
 def test_an_account_has_so_many_sessions_and_keeps_those(tmp_path: Path) -> None:

@@ -141,3 +141,28 @@ def test_no_fields_break_validation(
     tags, values = zip(*pairs, strict=True)
     verdict = validator().validate(RawMessage("FIX.4.4", msg_type, tags, values))
     assert verdict.type == msg_type
+
+
+LONGEST = "x" * validation.VALUE_CHARACTERS_MAX
+
+
+def test_a_value_that_is_too_long_is_rejected_and_not_repeated() -> None:
+    assert isinstance(judge(f"35=D|{HEADER}{ORDER}58={LONGEST}|"), Message)
+    for tag, text in ((58, "58"), (115, "115"), (None, "9999"), (None, "77" * 600)):
+        verdict = judge(f"35=D|{HEADER}{text}={LONGEST}x|{ORDER}")
+        assert isinstance(verdict, Invalid)
+        assert verdict.rejection.tag == tag
+        assert verdict.rejection.reason in (
+            SessionRejectReason.VALUE_INCORRECT,
+            SessionRejectReason.INVALID_TAG_NUMBER,
+        )
+        assert set(verdict.header) == {35, 34, 49, 52, 56}
+    unknown = judge(f"35={LONGEST}x|{HEADER}")
+    assert isinstance(unknown, Invalid)
+    assert unknown.type == ""
+    assert set(unknown.header) == {34, 49, 52, 56}
+
+
+def test_data_may_be_as_long_as_a_message() -> None:
+    text = f"{LONGEST}\x01y"
+    assert isinstance(judge(f"35=D|{HEADER}{ORDER}354={len(text)}|355={text}|"), Message)
