@@ -22,6 +22,7 @@ Message = dict[str, Any]
 _VERSION: Schema = {"const": "2.0"}
 ID = "RequestId"
 _LIMIT = stream_pb2.RateLimit.DESCRIPTOR
+_LIMIT_EXAMPLE = {"limit": "4000", "remaining": "3999", "resetMs": "1"}
 SUBSCRIPTION = websocket_pb2.Subscription.DESCRIPTOR
 
 
@@ -84,7 +85,7 @@ class Frames:
             "jsonrpc": "2.0",
             "id": 1,
             "result": self._examples.answer(result),
-            "rateLimit": self._examples.answer(_LIMIT),
+            "rateLimit": _LIMIT_EXAMPLE,
         }
         name = f"{method}.result"
         return _message(name, title, payload, [_example("result", frame)], correlated=True)

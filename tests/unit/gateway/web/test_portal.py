@@ -24,7 +24,8 @@ PORTAL = Portal(options())
 PATHS = tuple(page_paths(PORTAL))
 # The explorer's script is served only where its package is installed.
 OPTIONAL = {"/docs/assets/scalar.js"}
-OUTSIDE = ("https://keepachangelog.com/", "https://semver.org/")
+# The terminal is served beside the portal.
+OUTSIDE = ("https://keepachangelog.com/", "https://semver.org/", "/console/")
 
 
 @cache
