@@ -243,12 +243,13 @@ export class Connection implements Channel {
   ): AsyncGenerator<MessageShape<Output>> {
     const params = writeMessage(method.input, request);
     const { openTimeoutMs, queueLengthMax } = this.options.policy;
+    let link: Link;
     try {
       await this.ready(openTimeoutMs, signal);
+      link = this.live();
     } catch (error) {
       throw error instanceof NotSent ? error.error : error;
     }
-    const link = this.live();
     let number: number | undefined;
     const cancel = (): void => {
       if (number !== undefined) {
@@ -269,7 +270,13 @@ export class Connection implements Channel {
           }
         },
         message: (json) => {
-          queue.push(readMessage(method.output, json));
+          try {
+            queue.push(readMessage(method.output, json));
+          } catch (error) {
+            // It is this stream's misfortune alone.
+            cancel();
+            queue.fail(asTradewireError(error));
+          }
         },
         closed: (error) => {
           queue.fail(error);
@@ -388,7 +395,8 @@ export class Connection implements Channel {
     });
     try {
       if (identity !== undefined) {
-        await this.signIn(link, identity);
+        // Whoever makes signatures or tickets may take for ever; a lost link does not wait for that.
+        await Promise.race([this.signIn(link, identity), failing(link)]);
       }
       if (cancelOnDisconnect) {
         const request = create(ConfigureConnectionRequestSchema, { cancelOnDisconnect });
@@ -598,6 +606,10 @@ export class Connection implements Channel {
 /** Whether it is worth another attempt. */
 function passes(error: TradewireError): boolean {
   return isTransient(error) || error instanceof TicketUnavailable || error instanceof ServerFault;
+}
+
+async function failing(link: Link): Promise<never> {
+  throw await link.lost;
 }
 
 function errorOfAnnouncement(closing: ConnectionClosing): TradewireError {

@@ -54,6 +54,7 @@ const SPARE_MS = 2_000;
 const MEASUREMENTS_MAX = 3;
 const SMALL_MS = 250;
 const CLOCK_PAUSE_MS = 500;
+const TICKET_TIMEOUT_MS = 10_000;
 
 /** A credential, the environment for which it signs, and the venue's clock. */
 export class Identity {
@@ -130,7 +131,7 @@ export class Identity {
 
   private async proof(): Promise<CreateSessionRequest> {
     if ("ticket" in this.credentials) {
-      const ticket = await askForTicket(this.credentials);
+      const ticket = await this.askForTicket(this.credentials);
       return create(CreateSessionRequestSchema, { proof: { case: "ticket", value: ticket } });
     }
     // Every attempt is signed anew: a nonce is good once, and the timestamp must be fresh.
@@ -152,6 +153,23 @@ export class Identity {
     });
   }
 
+  /** A provider's failure is an error of the tree: whoever waits for the sign-in is told. */
+  private async askForTicket(provider: TicketProvider): Promise<string> {
+    let cancelTimer = (): void => undefined;
+    const late = new Promise<never>((_, reject) => {
+      cancelTimer = this.world.after(TICKET_TIMEOUT_MS, () => {
+        reject(new Error(`none came in ${String(TICKET_TIMEOUT_MS)} ms`));
+      });
+    });
+    try {
+      return await Promise.race([provider.ticket(), late]);
+    } catch (error) {
+      throw error instanceof TradewireError ? error : new TicketUnavailable(error);
+    } finally {
+      cancelTimer();
+    }
+  }
+
   private accept(response: CreateSessionResponse): SignedIn {
     const now = this.world.monotonicMs();
     const expires = response.expireTime === undefined ? 0 : timestampMs(response.expireTime);
@@ -161,15 +179,6 @@ export class Identity {
       renewAtMs: now + life * RENEW_AFTER,
       expiresAtMs: now + Math.max(life - SPARE_MS, life * RENEW_AFTER),
     };
-  }
-}
-
-/** A provider's failure is an error of the tree: whoever waits for the sign-in is told. */
-async function askForTicket(provider: TicketProvider): Promise<string> {
-  try {
-    return await provider.ticket();
-  } catch (error) {
-    throw error instanceof TradewireError ? error : new TicketUnavailable(error);
   }
 }
 

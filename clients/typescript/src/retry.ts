@@ -108,6 +108,9 @@ export class Retrier {
   ): Promise<Answered<Result>> {
     const end = this.world.monotonicMs() + this.policy.deadlineMs;
     let unclear = 0;
+    if (signal?.aborted === true) {
+      throw new ClientClosed(`${work.name} was given up before it was sent`);
+    }
     for (let number = 1; ; number += 1) {
       const left = Math.max(end - this.world.monotonicMs(), 1);
       let error: TradewireError;

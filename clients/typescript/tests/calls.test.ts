@@ -245,6 +245,14 @@ describe("an order", () => {
     });
   });
 
+  test("given up before it was sent was not sent", async () => {
+    const venue = client();
+    await expect(
+      venue.orders.place(LIMIT, { signal: AbortSignal.abort() }),
+    ).rejects.toMatchObject({ name: "ClientClosed" });
+    expect(placings).toEqual([]);
+  });
+
   test("given up by its signal may have happened", async () => {
     const venue = client();
     const giveUp = new AbortController();

@@ -70,6 +70,26 @@ describe("opening", () => {
     expect(venue.asked("session.login")).toHaveLength(4);
   });
 
+  test("a ticket that never comes keeps nobody for ever", async () => {
+    const ticket = (): Promise<string> => new Promise(() => undefined);
+    const { client, world } = floor({ credentials: { ticket } });
+    await expect(world.until(client.connection.connect(60_000))).rejects.toMatchObject({
+      name: "Unavailable",
+    });
+    expect(["waiting", "connecting"]).toContain(client.connection.state.phase);
+    await world.until(client.close());
+  });
+
+  test("a ticket that cannot be had is asked for again later", async () => {
+    let failures = 3;
+    const ticket = (): Promise<string> =>
+      (failures -= 1) >= 0 ? Promise.reject(new Error("down")) : Promise.resolve("t");
+    const { client, venue, world } = floor({ credentials: { ticket } });
+    await world.until(client.connection.connect());
+    expect(venue.links).toHaveLength(4);
+    expect(venue.asked("session.login")).toEqual([{ ticket: "t" }]);
+  });
+
   test("signs by the venue's clock", async () => {
     const { client, venue, world } = floor();
     world.aheadMs = 3_600_000;

@@ -99,6 +99,15 @@ describe("executions", () => {
     expect(venue.asked(METHOD)).toHaveLength(1);
   });
 
+  test("a message that cannot be read ends that stream alone, and only for a while", async () => {
+    const { client, venue, world } = floor();
+    script(venue, [batch(1), { batch: { executions: "none" } }], [batch(2)]);
+    const stream = client.executions.follow({ afterSequence: 0n });
+    expect(await world.until(take(stream, 2))).toEqual([1, 2]);
+    expect([venue.links.length, stream.resumeCount]).toEqual([1, 1]);
+    expect(venue.asked("subscription.cancel")).toEqual([{ subscription: 1 }]);
+  });
+
   test("subscription.closed with a reason that passes is one more beginning", async () => {
     const { client, venue, world } = floor();
     script(venue, [batch(1)], [batch(2)]);
