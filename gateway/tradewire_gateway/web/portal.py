@@ -86,7 +86,6 @@ MORE_ABOUT = {
     "DEADLINE_PASSED": ("/docs/retries#deadlines", "Deadlines"),
     "SEQUENCE_OUT_OF_RANGE": ("/docs/streams#start-and-resume", "Start and resume"),
     "SLOW_CONSUMER": ("/docs/streams#slow-readers", "Slow readers"),
-    "TICKET_INVALID": ("/docs/websocket#tickets-for-browsers", "Tickets for browsers"),
     "ORIGIN_NOT_ALLOWED": ("/docs/websocket#tickets-for-browsers", "Tickets for browsers"),
     "CONNECTION_IN_USE": ("/docs/websocket#cancel-on-disconnect", "Cancel on disconnect"),
     "CONNECTION_IDLE": ("/docs/websocket#heartbeats", "Heartbeats"),
