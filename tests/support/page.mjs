@@ -68,10 +68,13 @@ const verbs = {
   evaluate: ({ code }) => page.evaluate(code),
   shot: ({ path }) => page.screenshot({ path }),
   /** What keeps people out, by the rules of WCAG 2.2 AA. */
-  async barriers() {
+  async barriers({ within = "html" }) {
     // Not as a script of the page, which its policy forbids.
     if (!(await page.evaluate("typeof axe !== 'undefined'"))) await page.evaluate(axe);
-    const found = await page.evaluate((rules) => globalThis.axe.run(document, { runOnly: rules }), RULES);
+    const found = await page.evaluate(
+      ([part, rules]) => globalThis.axe.run(part, { runOnly: rules, resultTypes: ["violations"] }),
+      [within, RULES],
+    );
     return found.violations.flatMap(({ id, nodes }) =>
       nodes.slice(0, 4).map((node) => `${id}: ${node.html.slice(0, 160)} ${node.any[0]?.message ?? ""}`),
     );

@@ -80,9 +80,9 @@ class Page:
         path.mkdir(parents=True, exist_ok=True)
         await self.do("shot", path=str(path / f"{name}.png"))
 
-    async def barriers(self) -> list[str]:
-        """Return what keeps people out, by the rules of WCAG 2.2 AA."""
-        found: list[str] = await self.do("barriers")
+    async def barriers(self, within: str = "html") -> list[str]:
+        """Return what keeps people out of a part of the page, by the rules of WCAG 2.2 AA."""
+        found: list[str] = await self.do("barriers", within=within)
         return found
 
     async def problems(self) -> dict[str, list[str]]:

@@ -67,6 +67,7 @@ export class Terminal {
           this.candles.refresh();
           this.market.refresh();
           this.instruments.refresh();
+          this.account.touch();
         }
       }),
     ];
@@ -143,7 +144,7 @@ export class Terminal {
       if (type === "trade") traded.set(order.orderId, [...(traded.get(order.orderId) ?? []), execution]);
       else if (type === "expired") this.toasts.show("plain", "Order expired", describe(order));
       else if (type === "canceled" && !ASKED_FOR.has(reason)) {
-        this.toasts.show("bad", "Order canceled", `${describe(order)}. ${reasonWords(reason)}.`);
+        this.toasts.show("bad", "Order canceled", `${describe(order)}: ${reasonWords(reason)}.`);
       }
     }
     for (const fills of traded.values()) this.#announceFills(fills);

@@ -14,7 +14,7 @@ import {
 import type { Candle, Instrument, Order } from "../../../domain/types.js";
 import { decimalsOf } from "../../../money/decimal.js";
 import { exact, fixed } from "../../../money/format.js";
-import { chartOptions, type Palette } from "./options.js";
+import { BAR_SPACING, chartOptions, RIGHT_OFFSET, type Palette } from "./options.js";
 
 /** Points of a chart may be numbers: they are looked at and nothing is computed with them. */
 const timeOf = (candle: Candle): UTCTimestamp => (candle.openTime / 1000) as UTCTimestamp;
@@ -27,6 +27,8 @@ export class Drawing {
   #colours: Palette;
   #history: readonly Candle[] = [];
   readonly #byTime = new Map<number, Candle>();
+  readonly #sizes: ResizeObserver;
+  #width = 0;
 
   constructor(container: HTMLElement, colours: Palette) {
     this.#colours = colours;
@@ -41,6 +43,13 @@ export class Drawing {
     this.#volumes.priceScale().applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
     this.#candles.priceScale().applyOptions({ scaleMargins: { top: 0.14, bottom: 0.2 } });
     this.paint(colours);
+    this.#sizes = new ResizeObserver(([entry]) => {
+      const width = entry?.contentRect.width ?? 0;
+      // Without any width, as in a view that is not shown, the library squeezes the candles together.
+      if (this.#width === 0 && width > 0) this.#fit();
+      this.#width = width;
+    });
+    this.#sizes.observe(container);
   }
 
   /** Takes other colours. */
@@ -76,7 +85,7 @@ export class Drawing {
     for (const candle of candles) this.#byTime.set(timeOf(candle), candle);
     this.#candles.setData(candles.map(pointOf));
     this.#volumes.setData(candles.map((candle) => this.#volume(candle)));
-    this.#chart.timeScale().resetTimeScale();
+    this.#fit();
   }
 
   setNewest(candle: Candle): void {
@@ -110,7 +119,14 @@ export class Drawing {
   }
 
   remove(): void {
+    this.#sizes.disconnect();
     this.#chart.remove();
+  }
+
+  /** Shows the newest candles in their usual width. */
+  #fit(): void {
+    this.#chart.timeScale().applyOptions({ barSpacing: BAR_SPACING, rightOffset: RIGHT_OFFSET });
+    this.#chart.timeScale().scrollToPosition(RIGHT_OFFSET, false);
   }
 
   #volume(candle: Candle): HistogramData {

@@ -12,6 +12,10 @@ import { timeOfDay, dateAndTime } from "../../../money/format.js";
 
 const FONT = '"Inter Variable", system-ui, sans-serif';
 
+/** Width of a candle with its gap, in pixels, and room behind the newest, in candles. */
+export const BAR_SPACING = 7;
+export const RIGHT_OFFSET = 4;
+
 export interface Palette {
   readonly text: string;
   readonly muted: string;
@@ -75,8 +79,8 @@ export function chartOptions(colours: Palette): DeepPartial<ChartOptions> {
       borderVisible: false,
       timeVisible: true,
       secondsVisible: false,
-      rightOffset: 4,
-      barSpacing: 7,
+      rightOffset: RIGHT_OFFSET,
+      barSpacing: BAR_SPACING,
       tickMarkFormatter: tickMark,
     },
     localization: { timeFormatter: (time: Time) => dateAndTime(millisecondsOf(time)).slice(0, 16) },
