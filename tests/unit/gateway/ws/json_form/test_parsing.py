@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tradewire_contract.json_form import VALUES_MAX, Doubled, parse_json
-from tradewire_gateway.ws.json_form import DEPTH_MAX, JsonInvalid, doubled, is_text, parse
+from tradewire_gateway.ws.json_form import DEPTH_MAX, JsonInvalid, doubled, is_text, parse, parsing
 
 FRAME = (
     '{"jsonrpc":"2.0","id":7,"method":"orders.place","params":{"clientOrderId":"a:1",'
@@ -160,3 +160,20 @@ def test_members_are_never_lost(members: list[tuple[str, str]], colon: str) -> N
     text = "{" + ",".join(f'"{name}"{colon}{value}' for name, value in members) + "}"
     names = [name for name, _ in members]
     assert isinstance(parse(text), Doubled) == (len(set(names)) < len(names))
+
+
+@pytest.mark.parametrize("number", ["1e300", "1.5e300", "1e-300", "0.5"])
+def test_numbers_that_the_fast_reader_takes_long_for_are_not_read_by_it(
+    number: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 5,000 of them deflate to a hundred bytes, and took it 200 ms.
+    read = list[object]()
+    decode = parsing._decode
+
+    def noted(body: bytes) -> object:
+        read.append(decode(body))
+        return read[-1]
+
+    monkeypatch.setattr(parsing, "_decode", noted)
+    assert parse(f'{{"a":[{number}]}}') == {"a": [float(number)]}
+    assert not read
