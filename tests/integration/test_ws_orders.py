@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from tradewire.v1 import execution_service_pb2
+from tradewire_server.auth.limit_policy import Gcra, LimitPolicy
 from tradewire_server.engine.vocabulary import Reason
 
+from tests.integration.conftest import LimitedFloor
 from tests.support.venue import RunningVenue, Stubs
 from tests.support.waiting import eventually
 from tests.support.ws import (
@@ -265,19 +267,24 @@ async def test_what_was_sent_before_a_close_is_done(edge: GatewayEdge, venue: Ru
     await eventually(lambda: len(account.orders) == 301)
 
 
-async def test_limits_are_those_of_the_account(edge: GatewayEdge, venue: RunningVenue) -> None:
-    async with edge.client(venue.credentials["alice"]) as client:
-        found = [
-            await outcome(answer)
-            for answer in [
-                client.ask("orders.place", order(f"a{number}", timeInForce="TIME_IN_FORCE_IOC"))
-                for number in range(25_000)
-            ]
-        ]
-        limited = [each for each in found if each == "RATE_LIMITED"]
-        assert len(limited) > 100
+@pytest.mark.parametrize("kind", CHANNELS)
+async def test_limits_are_those_of_the_account(limited: LimitedFloor, kind: str) -> None:
+    async with (
+        limited(LimitPolicy(key=Gcra(1, 40, 3_600))) as floor,
+        gateway_beside(floor.venue, kind=kind) as edge,
+        edge.client(floor.venue.credentials["alice"]) as client,
+    ):
+        answers = [client.ask("orders.place", order(f"a{number}")) for number in range(60)]
+        found = [await outcome(answer) for answer in answers]
+        refused = [index for index, each in enumerate(found) if each == "RATE_LIMITED"]
+        # None overtakes another: those that were refused are the last ones.
+        assert refused == list(range(refused[0], 60))
+        assert 20 < refused[0] < 40
+        assert client.rate_limit is not None
+        assert client.rate_limit["remaining"] == "0"
         # Cancels may use the reserve.
-        assert "canceledCount" in await client.call("orders.cancelAll")
+        canceled = await client.call("orders.cancel", originalClientOrderId="a0")
+        assert canceled["order"]["status"] == "ORDER_STATUS_CANCELED"
 
 
 async def test_stream_of_orders_that_the_venue_ends(client: WsClient, venue: RunningVenue) -> None:

@@ -201,7 +201,7 @@ async def test_flood_of_requests_by_who_reads_no_answers(venue: RunningVenue) ->
         ]
         pause(flood)
         sending = asyncio.create_task(_flood(flood))
-        await eventually(lambda: not protocol._may_read)
+        await eventually(lambda: not protocol._may_take)
         for _ in range(20):
             assert "time" in await other.call("session.time")
         # It is read no further, so what waits for it is bounded, and so is what it sends.

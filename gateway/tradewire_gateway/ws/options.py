@@ -10,8 +10,8 @@ from tradewire_gateway.ws.meters import Meters
 PATH = "/v1/ws"
 
 
-def _bound(default: float, unit: str, meaning: str) -> float:
-    found: float = field(default=default, metadata={"unit": unit, "meaning": meaning})
+def _time(default: float, meaning: str) -> float:
+    found: float = field(default=default, metadata={"unit": "s", "meaning": meaning})
     return found
 
 
@@ -53,23 +53,24 @@ class WebSocketLimits:
     websocket_refused_per_s: int = _count(
         200,
         "requests/s",
-        "Requests of one address that the gateway itself refuses, such as those of an unknown "
-        "method or field; beyond this, with a burst of 1000, its connections are read more slowly",
+        "Requests of one address that the gateway itself refuses or does, calls that the venue "
+        "refuses, pings and pieces of messages; beyond this, with a burst of 1000, its connections "
+        "are read more slowly",
     )
-    websocket_ping_s: float = _bound(15.0, "s", "Time between two pings of the server")
-    websocket_idle_s: float = _bound(
-        45.0, "s", "Time without anything from the client, pongs included, that ends a connection"
+    websocket_ping_s: float = _time(15, "Time between two pings of the server")
+    websocket_idle_s: float = _time(
+        45, "Time without anything from the client, pongs included, that ends a connection"
     )
-    websocket_stalled_s: float = _bound(
-        10.0, "s", "Time in which a client has to read something of what waits for it"
+    websocket_stalled_s: float = _time(
+        10, "Time in which a client has to read something of what waits for it"
     )
-    websocket_lifetime_s: float = _bound(
-        86_400.0, "s", "Age at which a connection is closed; it is told a minute before"
+    websocket_lifetime_s: float = _time(
+        86_400, "Age at which a connection is closed; it is told a minute before"
     )
-    websocket_notice_s: float = _bound(
-        60.0, "s", "How long before the end of its lifetime a connection is told"
+    websocket_notice_s: float = _time(
+        60, "How long before the end of its lifetime a connection is told"
     )
-    websocket_call_s: float = _bound(25.0, "s", "Time that a call has for its answer")
+    websocket_call_s: float = _time(25, "Time that a call has for its answer")
     websocket_buffer_bytes: int = _count(
         64 << 10,
         "bytes",

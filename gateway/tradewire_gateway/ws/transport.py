@@ -34,6 +34,9 @@ logger = logging.getLogger("tradewire.websocket")
 
 CLOSE_UNSUPPORTED: Final = 1003
 CLOSE_TOO_LARGE: Final = 1009
+# Smaller ones are sent as they are, also to who takes them deflated: an order's answer costs a
+# multiple to deflate of what it costs to make.
+DEFLATED_MIN: Final = 1_024
 # Time for the client's close frame, then for what was written to leave.
 CLOSE_S: Final = 5.0
 # What is taken at once, before anybody looks at the clock or at what is unanswered: some messages,
@@ -183,18 +186,18 @@ class WebSocketProtocol(asyncio.Protocol):
         core = self._core
         if core.state is not State.OPEN:
             return
-        if core.extensions:
+        size = len(text)
+        if core.extensions and size >= DEFLATED_MIN:
             core.send_text(text)
         else:
             # What `Frame.serialize` does, for the only kind of frame that there are many of.
-            size = len(text)
             if size < _SHORT:
                 core.writes.append(bytes((_TEXT_HEAD, size)) + text)
             elif size < _MEDIUM:
                 core.writes.append(b"\x81\x7e" + size.to_bytes(2, "big") + text)
             else:
                 core.writes.append(b"\x81\x7f" + size.to_bytes(8, "big") + text)
-        self._queued += len(text)
+        self._queued += size
         if not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._flush)
