@@ -10,6 +10,7 @@ from tradewire_gateway.web.reference import source_files
 
 _REFERENCE = "#/components/schemas/"
 _EXAMPLES_MAX = 5
+_REASONS = "x-tradewire-reasons"
 _SHOWN_ERROR = "FIELD_INVALID"
 
 
@@ -54,6 +55,7 @@ class SocketReference:
     address: str
     groups: tuple[SocketGroup, ...]
     common_reasons: tuple[str, ...]
+    credential_reasons: tuple[str, ...]
     error: str
 
 
@@ -68,11 +70,17 @@ def socket_reference() -> SocketReference:
         raise FileNotFoundError("asyncapi.json: the installation lacks the document of WebSocket")
     document = json.loads(content)
     operations: dict[str, Any] = document["operations"]
-    common = _common_reasons(operations)
+    answered = [found for found in operations.values() if _REASONS in found]
+    common = _shared_reasons(answered)
+    credential = [
+        name
+        for name in _shared_reasons([found for found in answered if "security" in found])
+        if name not in common
+    ]
     groups: dict[str, list[SocketOperation]] = {}
     for name, operation in operations.items():
         (tag,) = (each["$ref"].rpartition("/")[2] for each in operation["tags"])
-        groups.setdefault(tag, []).append(_read(document, name, operation, common))
+        groups.setdefault(tag, []).append(_read(document, name, operation, {*common, *credential}))
     tags = document["components"]["tags"]
     errors = document["components"]["messages"]["error"]["examples"]
     (error,) = (each["payload"] for each in errors if each["name"] == _SHOWN_ERROR)
@@ -85,22 +93,19 @@ def socket_reference() -> SocketReference:
             for tag, found in groups.items()
         ),
         common_reasons=tuple(common),
+        credential_reasons=tuple(credential),
         error=_text(error),
     )
 
 
-def _common_reasons(operations: dict[str, Any]) -> list[str]:
-    """Return the reasons that every request can get."""
-    each = [found["x-tradewire-reasons"] for found in operations.values() if _has_reasons(found)]
-    return [name for name in each[0] if all(name in names for names in each)]
-
-
-def _has_reasons(operation: dict[str, Any]) -> bool:
-    return "x-tradewire-reasons" in operation
+def _shared_reasons(operations: list[dict[str, Any]]) -> list[str]:
+    """Return the reasons that all of some requests can get."""
+    first, *others = [found[_REASONS] for found in operations]
+    return [name for name in first if all(name in names for names in others)]
 
 
 def _read(
-    document: dict[str, Any], name: str, operation: dict[str, Any], common: list[str]
+    document: dict[str, Any], name: str, operation: dict[str, Any], shared: set[str]
 ) -> SocketOperation:
     messages = document["components"]["messages"]
     message = messages[name]
@@ -126,9 +131,7 @@ def _read(
         message=_type(carried) if carried is not None else None,
         scope=operation.get("x-tradewire-scope", ""),
         weight=operation.get("x-tradewire-weight"),
-        reasons=tuple(
-            reason for reason in operation.get("x-tradewire-reasons", ()) if reason not in common
-        ),
+        reasons=tuple(reason for reason in operation.get(_REASONS, ()) if reason not in shared),
         examples=tuple(examples),
     )
 
