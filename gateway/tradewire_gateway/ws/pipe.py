@@ -54,7 +54,6 @@ class CommandPipe:
         self._task: asyncio.Task[None] | None = None
         self._is_open = False
         self._is_stopping = False
-        self._timeout: asyncio.Timeout
 
     @property
     def is_idle(self) -> bool:
@@ -77,17 +76,18 @@ class CommandPipe:
         """End the stream: what came before is still done, and answered to nobody."""
         self._is_stopping = True
         self._more.set()
-        if self._task is not None and self.is_idle:
+        if self._task is None:
+            return
+        if self.is_idle:
             self._task.cancel()
+        else:
+            asyncio.get_running_loop().call_later(STOP_S, self._task.cancel)
 
     async def _run(self) -> None:
         while not (self._is_stopping and self.is_idle):
             await self._more.wait()
             try:
-                async with asyncio.timeout(None) as self._timeout:
-                    await self._serve()
-            except TimeoutError:
-                return
+                await self._serve()
             except grpc.aio.AioRpcError as error:
                 self._fail(failure_of(error), rate_limit_of(error.initial_metadata()))
             except (grpc.aio.UsageError, asyncio.InvalidStateError):
@@ -132,7 +132,6 @@ class CommandPipe:
                 if not waiting:
                     self._more.clear()
                     if self._is_stopping:
-                        self._timeout.reschedule(asyncio.get_running_loop().time() + STOP_S)
                         await call.done_writing()
                         return
                     await self._more.wait()
