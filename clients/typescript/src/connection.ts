@@ -24,10 +24,12 @@ import type {
   JsonValue,
   MessageShape,
 } from "@bufbuild/protobuf";
-import { create, fromJson, toJson } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 
-import { type AttemptOptions, type Channel, type RateLimitState, ruleOf } from "./channel.js";
+import type { AttemptOptions, Channel, RateLimitState } from "./channel.js";
+import { errorOfAnnouncement, errorOfClose } from "./closing.js";
+import type { ConnectionPolicy, ConnectionState } from "./connection_policy.js";
 import {
   ClientClosed,
   ConfigurationError,
@@ -52,51 +54,9 @@ import { type Answer, Exchange } from "./json_rpc.js";
 import { Listeners } from "./listeners.js";
 import { backoffMs, NotSent } from "./retry.js";
 import type { OpenSocket, Socket, SocketEvents } from "./socket/socket.js";
-import { DETAILS, errorOfReason, errorOfStatus } from "./status.js";
 import { MessageQueue } from "./subscription.js";
+import { jsonRpcName, readMessage, writeMessage } from "./wire.js";
 import { sleep, type World } from "./world.js";
-
-/** Where a connection is. */
-export type ConnectionState =
-  | { readonly phase: "idle" }
-  | { readonly phase: "connecting"; readonly attempt: number }
-  | { readonly phase: "live"; readonly account: string }
-  | {
-      readonly phase: "waiting";
-      readonly attempt: number;
-      /** When the next attempt is made, in milliseconds since the epoch. */
-      readonly retryAtMs: number;
-      readonly error: TradewireError;
-    }
-  | { readonly phase: "closed"; readonly error?: TradewireError };
-
-/** How a connection is kept. */
-export interface ConnectionPolicy {
-  /** Time without a message after which the venue is asked for the time. */
-  readonly askAfterMs: number;
-  /** Time without a message after which the link is dead. */
-  readonly quietMs: number;
-  /** Time for opening, signing in and configuring. */
-  readonly openTimeoutMs: number;
-  /** Bound of the first wait; each next one is twice that. */
-  readonly initialBackoffMs: number;
-  /** Bound of all waits. */
-  readonly maximumBackoffMs: number;
-  /** Greatest number of unread messages of a stream. */
-  readonly queueLengthMax: number;
-  /** Greatest number of calls without an answer. */
-  readonly pendingMax: number;
-}
-
-export const CONNECTION_POLICY: ConnectionPolicy = {
-  askAfterMs: 10_000,
-  quietMs: 25_000,
-  openTimeoutMs: 10_000,
-  initialBackoffMs: 100,
-  maximumBackoffMs: 5_000,
-  queueLengthMax: 1_024,
-  pendingMax: 1_000,
-};
 
 /** What a connection is made of. */
 export interface ConnectionOptions {
@@ -400,7 +360,7 @@ export class Connection implements Channel {
       }
       if (cancelOnDisconnect) {
         const request = create(ConfigureConnectionRequestSchema, { cancelOnDisconnect });
-        const params = toJson(ConfigureConnectionRequestSchema, request);
+        const params = writeMessage(ConfigureConnectionRequestSchema, request);
         await this.ask(link, "connection.configure", params, { timeoutMs: policy.openTimeoutMs });
       }
     } finally {
@@ -475,7 +435,7 @@ export class Connection implements Channel {
       method: DescMethodUnary<Input, Output>,
       request: MessageShape<Input>,
     ): Promise<MessageShape<Output>> => {
-      const params = toJson(method.input, request);
+      const params = writeMessage(method.input, request);
       return readMessage(method.output, await this.ask(link, jsonRpcName(method), params, options));
     };
     const { response, renewAtMs } = await identity.signIn({
@@ -610,57 +570,6 @@ function passes(error: TradewireError): boolean {
 
 async function failing(link: Link): Promise<never> {
   throw await link.lost;
-}
-
-function errorOfAnnouncement(closing: ConnectionClosing): TradewireError {
-  return closing.status === undefined
-    ? new Unavailable("the venue ends the connection")
-    : errorOfStatus(closing.status);
-}
-
-function errorOfClose(
-  code: number,
-  reason: string,
-  closing: ConnectionClosing | undefined,
-  cause: Error | undefined,
-): TradewireError {
-  if (closing !== undefined) {
-    return errorOfAnnouncement(closing);
-  }
-  const known = errorOfReason(reason);
-  if (known !== undefined) {
-    return known;
-  }
-  const why = [reason, cause?.message ?? ""].filter((text) => text !== "").join(", ");
-  return new Unavailable(
-    `the connection was lost (${String(code)}${why === "" ? "" : `: ${why}`})`,
-    { cause },
-  );
-}
-
-function jsonRpcName(method: Parameters<typeof ruleOf>[0]): string {
-  const rule = ruleOf(method);
-  if (rule === undefined) {
-    throw new ConfigurationError(`${method.name} cannot be called over WebSocket`);
-  }
-  return rule.jsonRpc;
-}
-
-/** @throws TypeError if the message cannot be written, e.g. a time with negative nanoseconds. */
-function writeMessage<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): JsonValue {
-  try {
-    return toJson(schema, message);
-  } catch (cause) {
-    throw new TypeError(`${schema.name} cannot be written: ${String(cause)}`, { cause });
-  }
-}
-
-function readMessage<Desc extends DescMessage>(schema: Desc, json: unknown): MessageShape<Desc> {
-  try {
-    return fromJson(schema, json as JsonValue, { registry: DETAILS, ignoreUnknownFields: true });
-  } catch (cause) {
-    throw new ServerFault(`the answer is no ${schema.name}`, { code: "UNKNOWN", cause });
-  }
 }
 
 function asTradewireError(thrown: unknown): TradewireError {

@@ -8,7 +8,8 @@ export { type Book, bookChecksum, type Level, LocalBook, OutOfSync } from "./boo
 export type { CallOptions, Over } from "./caller.js";
 export type { RateLimitState } from "./channel.js";
 export { Client, type ClientOptions } from "./client.js";
-export type { Connection, ConnectionPolicy, ConnectionState } from "./connection.js";
+export type { Connection } from "./connection.js";
+export type { ConnectionPolicy, ConnectionState } from "./connection_policy.js";
 export { Decimal, type DecimalInput, type Rounding } from "./decimal.js";
 export {
   AlreadyExists,
