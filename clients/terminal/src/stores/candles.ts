@@ -1,5 +1,5 @@
 /** Candles of the instrument that is looked at, kept up to date by its trades. */
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { withTrade } from "../domain/candles.js";
 import type { Candle, CandleInterval, Trade } from "../domain/types.js";
 import { ZERO } from "../money/decimal.js";
@@ -25,9 +25,11 @@ export class CandleStore {
     private readonly instruments: InstrumentStore,
     market: MarketStore,
   ) {
+    // The instrument's rules may change; only another instrument has other candles.
+    const chosen = computed(() => instruments.current.value?.symbol);
     this.#stops = [
       effect(() => {
-        const symbol = instruments.current.value?.symbol;
+        const symbol = chosen.value;
         const interval = this.interval.value;
         if (symbol === undefined) return;
         this.loading.value = LOADING;

@@ -40,6 +40,7 @@ export class InstrumentStore {
     this.loading.value = LOADING;
     try {
       const all = await this.venue.instruments();
+      if (all.length === 0) throw new Error("The venue has no instruments yet.");
       this.all.value = all;
       if (!all.some(({ symbol }) => symbol === this.symbol.peek())) {
         // What trades is more use to begin with than what was halted.
@@ -53,9 +54,18 @@ export class InstrumentStore {
     }
   }
 
-  /** Fetches the day's figures again. */
-  refresh(): void {
-    void this.#fetchTickers();
+  /** Fetches the list and the day's figures again: an instrument may have been halted, or be new. */
+  async refresh(): Promise<void> {
+    try {
+      const all = await this.venue.instruments();
+      if (all.length === 0) return;
+      const known = this.all.peek();
+      this.all.value = all;
+      if (known.length !== all.length) this.#follow(all.map(({ symbol }) => symbol));
+      await this.#fetchTickers();
+    } catch {
+      // What is known stays.
+    }
   }
 
   dispose(): void {

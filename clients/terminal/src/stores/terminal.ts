@@ -2,6 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import { amount, exact } from "../money/format.js";
 import { multiply } from "../money/decimal.js";
+import { Refusal } from "../domain/refusal.js";
 import { reasonWords } from "../domain/reasons.js";
 import type { Amendment, Execution, Order } from "../domain/types.js";
 import type { ContractRules } from "../domain/validation.js";
@@ -66,7 +67,7 @@ export class Terminal {
         if (this.connection.marketResumes.value > 0) {
           this.candles.refresh();
           this.market.refresh();
-          this.instruments.refresh();
+          void this.instruments.refresh();
           this.account.touch();
         }
       }),
@@ -100,6 +101,8 @@ export class Terminal {
       return true;
     } catch (error) {
       this.toasts.show("bad", "Order not placed", textOf(error));
+      // What the instrument takes may have changed since the list was fetched.
+      if (error instanceof Refusal && error.reason.startsWith("INSTRUMENT_")) void this.instruments.refresh();
       return false;
     }
   }

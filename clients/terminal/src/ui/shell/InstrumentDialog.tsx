@@ -20,6 +20,7 @@ export function InstrumentDialog(): JSX.Element {
   const chosen = found[Math.min(active.value, found.length - 1)];
   useEffect(() => {
     input.current?.focus();
+    void instruments.refresh();
     active.value = Math.max(
       0,
       found.findIndex(({ symbol }) => symbol === instruments.symbol.peek()),

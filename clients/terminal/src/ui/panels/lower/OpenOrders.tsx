@@ -30,7 +30,12 @@ export function OpenOrders(): JSX.Element {
   const amending = useSignal("");
   const open = orders.open.value;
   const close = useCallback(() => {
+    const orderId = amending.peek();
     amending.value = "";
+    // The focus goes back to where it came from, once the row is there again.
+    requestAnimationFrame(() => {
+      document.querySelector<HTMLElement>(`tr[data-order="${orderId}"] .icon-button`)?.focus();
+    });
   }, []);
   return (
     <Loaded
