@@ -2,7 +2,7 @@
 
 import grpc.aio
 import pytest
-from tradewire.v1 import options_pb2, session_service_pb2
+from tradewire.v1 import key_pb2, key_service_pb2, options_pb2, session_service_pb2
 from tradewire_server.auth.limit_policy import Gcra, LimitPolicy
 from tradewire_server.engine.commands import RevokeKey
 
@@ -75,6 +75,19 @@ async def test_a_ticket_cannot_give_what_its_maker_has_not(floor: Floor) -> None
 async def test_a_session_of_a_ticket_makes_no_tickets(floor: Floor) -> None:
     session = await use(floor, await make(floor))
     refused = await failure(make(floor, READ, token=session.token))
+    assert refused.reason == "SCOPE_NOT_GRANTABLE"
+
+
+async def test_a_session_of_a_ticket_makes_no_keys(floor: Floor) -> None:
+    session = await use(floor, await make(floor))
+    metadata, keys = (("authorization", f"Bearer {session.token}"),), floor.stubs.keys
+    created = key_service_pb2.CreateKeyRequest(
+        algorithm=key_pb2.KEY_ALGORITHM_HMAC_SHA256, scopes=[READ]
+    )
+    refused = await failure(keys.CreateKey(created, metadata=metadata, timeout=5))
+    assert (refused.reason, refused.outcome) == ("SCOPE_NOT_GRANTABLE", "refused")
+    rotated = key_service_pb2.RotateKeyRequest(api_key=floor.alice.credential.key_id)
+    refused = await failure(keys.RotateKey(rotated, metadata=metadata, timeout=5))
     assert refused.reason == "SCOPE_NOT_GRANTABLE"
 
 

@@ -16,6 +16,7 @@ from tradewire_server.api.pages import number_token, page_size
 from tradewire_server.api.venue import Venue
 from tradewire_server.auth.keys import KeyRing
 from tradewire_server.auth.provisioning import KeyMaker
+from tradewire_server.auth.tickets import check_makes_keys
 from tradewire_server.engine.commands import CreateKey, RevokeKey, SetKeyExpiry
 from tradewire_server.engine.events import KeyRecord
 
@@ -35,6 +36,7 @@ class KeyService(key_service_pb2_grpc.KeyServiceServicer):
         self, request: key_service_pb2.CreateKeyRequest, context: Context
     ) -> key_service_pb2.CreateKeyResponse:
         caller = current_caller()
+        check_makes_keys(caller)
         created = self._maker.create(
             key_request(
                 account=caller.account,
@@ -67,6 +69,7 @@ class KeyService(key_service_pb2_grpc.KeyServiceServicer):
         self, request: key_service_pb2.RotateKeyRequest, context: Context
     ) -> key_service_pb2.RotateKeyResponse:
         caller, venue = current_caller(), self._venue
+        check_makes_keys(caller)
         rotated = self._maker.rotate(
             self._ring.find(caller.account, key_id=request.api_key),
             public_key=public_key_of(request.public_key),

@@ -12,7 +12,7 @@ it. Rules:
   its holder's, and ends with the key, with its own end, and with its token.
 - A session that was begun with a ticket makes no tickets. Else a ticket of 30 seconds would be good
   for ever: each session would make the ticket of the next. Whoever gave the first one is asked for
-  the next one, and may say no.
+  the next one, and may say no. For the same reason it makes no keys, see `check_makes_keys`.
 - A key that operates the venue has no tickets: it is accepted on the admin listener only, and
   leaving its scope out would bring it to where everybody can call.
 
@@ -176,6 +176,21 @@ class TicketInvalid(Unauthenticated):
         super().__init__(
             Reason.TICKET_INVALID,
             "The ticket is unknown, was used before or is too old: get a new one (CreateTicket).",
+        )
+
+
+def check_makes_keys(caller: Caller) -> None:
+    """Refuse keys to a session that was begun with a ticket: they would outlive it.
+
+    Raises:
+        PermissionDenied: SCOPE_NOT_GRANTABLE.
+    """
+    if caller.is_from_ticket:
+        raise PermissionDenied(
+            Reason.SCOPE_NOT_GRANTABLE,
+            "A session that was begun with a ticket makes no keys: sign in with a key.",
+            requested="",
+            granted=scope_text(caller.scopes),
         )
 
 
