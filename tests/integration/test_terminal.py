@@ -196,7 +196,7 @@ async def test_what_is_wrong_is_said_at_the_field_before_and_after_it_is_sent(
     await page.becomes(".asks .ladder-row >> nth=-1", "60,000.00 0.300000 0.300000")
     await page.do("select", at="#postOnly", value="reject")
     await page.click(SUBMIT)
-    await page.wait("#price-note.bad:has-text('POST_ONLY_REPRICE')")
+    await page.wait("#price-note.bad:has-text('would trade at once, which post-only forbids')")
     await page.wait(f"{TOAST}:has-text('Order not placed')")
     await page.becomes(SEQUENCE, "5")
     await page.wait(f"{EXECUTIONS}:has-text('Rejected')")

@@ -12,8 +12,13 @@ describe("fieldErrors", () => {
   });
 
   it("knows where a reason belongs that names no field", () => {
-    const refusal = new Refusal("Not enough.", "INSUFFICIENT_FUNDS", [], "Send less.");
-    expect(fieldErrors(refusal)).toEqual({ quantity: "Not enough. Send less." });
+    const refusal = new Refusal("Off tick.", "PRICE_OFF_TICK", [], "Round it.");
+    expect(fieldErrors(refusal)).toEqual({ price: "Off tick. Round it." });
+  });
+
+  it("says of a rejection what its reason means", () => {
+    const refusal = new Refusal("The order was rejected.", "POST_ONLY_WOULD_TRADE", [], "Use POST_ONLY_REPRICE.");
+    expect(fieldErrors(refusal).price).toContain("would trade at once");
   });
 
   it("leaves the rest to the order as a whole", () => {

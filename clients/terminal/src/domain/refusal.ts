@@ -34,6 +34,8 @@ export class Refusal extends Error {
 
   /** One text for a toast: what happened, then what to do. */
   get text(): string {
+    const words = REJECTIONS.get(this.reason);
+    if (words !== undefined) return words;
     // Some messages say the advice themselves.
     const said = this.message.toLowerCase().includes(this.advice.toLowerCase().replace(/[.]$/, ""));
     return said ? this.message : `${this.message} ${this.advice}`;
@@ -47,6 +49,24 @@ const SESSION_ENDS: ReadonlySet<string> = new Set([
   "SIGNATURE_INVALID",
   "ADDRESS_NOT_ALLOWED",
   "UNAUTHENTICATED",
+]);
+
+/** Rejections carry their reason alone: what they mean, in the words of the ticket. */
+const REJECTIONS: ReadonlyMap<string, string> = new Map([
+  [
+    "POST_ONLY_WOULD_TRADE",
+    "At this price the order would trade at once, which post-only forbids. Use another price, or set Post-only to Reprice.",
+  ],
+  [
+    "INSUFFICIENT_FUNDS",
+    "The available balance does not cover the order and its fee. Send a smaller order, or cancel other orders.",
+  ],
+  ["PRICE_OUT_OF_BAND", "The price is too far from the last trade. Use a price nearer to the market."],
+  ["INSTRUMENT_HALTED", "The instrument is halted: it takes cancels only. Wait until it trades again."],
+  ["INSTRUMENT_CANCEL_ONLY", "The instrument takes cancels only. Wait until it trades again."],
+  ["INSTRUMENT_POST_ONLY", "The instrument takes post-only orders only. Set Post-only."],
+  ["OPEN_ORDER_LIMIT", "The account has as many open orders as it may have. Cancel orders first."],
+  ["TRADING_DISABLED", "Trading is disabled for this account or the whole venue. Ask the venue."],
 ]);
 
 const FIELDS: ReadonlyMap<string, FieldName> = new Map([
