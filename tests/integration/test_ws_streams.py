@@ -29,6 +29,7 @@ from tests.support.ws import (
     gateway_over,
     order,
     reason_of,
+    request,
 )
 
 CHANNELS = ["in process", "network"]
@@ -236,6 +237,24 @@ async def test_subscriptions_of_a_connection_are_apart(
         with pytest.raises(RpcError) as caught:
             await client.call("subscription.cancel", subscription=first)
         assert caught.value.reason == "SUBSCRIPTION_NOT_FOUND"
+
+
+@pytest.mark.parametrize("method", [MARKET_DATA, EXECUTIONS])
+async def test_subscription_canceled_before_it_has_begun_is_answered(
+    edge: GatewayEdge, venue: RunningVenue, method: str
+) -> None:
+    async with edge.client(venue.credentials["alice"]) as client:
+        subscribe = request(method, MARKET if method == MARKET_DATA else {}, 1001)
+        cancel = request("subscription.cancel", {"subscription": 1}, 1002)
+        refused, canceled = sorted(
+            await client.exchange([subscribe, cancel]), key=lambda each: int(each["id"])
+        )
+        assert reason_of(refused["error"]["data"]) == "SUBSCRIPTION_NOT_FOUND"
+        assert canceled["result"] == {}
+        (protocol,) = edge.gateway._open
+        assert protocol.connection is not None
+        assert protocol.connection.subscriptions == 0
+        assert await client.subscribe(MARKET_DATA, MARKET) == 2
 
 
 async def test_stream_that_cannot_begin_there_is_refused(

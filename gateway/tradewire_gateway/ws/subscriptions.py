@@ -47,6 +47,7 @@ class Subscription:
             f'{{"jsonrpc":"2.0","method":{name},"params":{{"subscription":{number},"message":'
         ).encode()
         self._is_canceled = False
+        self._has_begun = False
         self._was_refused = False
         self._sends: deque[Request] = deque()
         self._more = asyncio.Event()
@@ -69,15 +70,24 @@ class Subscription:
         self._is_canceled = True
         self._more.set()
         if self.target.kind is not Kind.PIPE:
-            self._task.cancel()
+            self._cancel_task()
 
     def stop(self) -> None:
         """End it with its connection: nothing more is said."""
         self._is_canceled = True
         self._sends.clear()
-        self._task.cancel()
+        self._cancel_task()
+
+    def _cancel_task(self) -> None:
+        # A task that is canceled before its first step never takes one, and nobody would be told.
+        if self._has_begun:
+            self._task.cancel()
 
     async def _run(self) -> None:
+        self._has_begun = True
+        if self._is_canceled and (self.target.kind is not Kind.PIPE or self._connection.has_ended):
+            self._end(None)
+            return
         status: status_pb2.Status | None = None
         channel = self._connection.upstream.lease()
         call: Any = None
