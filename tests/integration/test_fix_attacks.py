@@ -205,6 +205,37 @@ async def test_the_answers_to_one_question_are_sent_as_they_are_taken(
         assert waits >= 200 // connections.ANSWERS_AT_ONCE
 
 
+async def test_who_asks_for_everything_again_and_again_gets_it_slowly(
+    venue: RunningVenue, alice: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses, real = list[float](), Connection._resend_pause_s
+
+    def note(self: Connection) -> float:
+        pauses.append(real(self))
+        return 0.0
+
+    monkeypatch.setattr(Connection, "_resend_pause_s", note)
+    settings = AcceptorSettings(
+        connection=ConnectionSettings(resent_per_second=1, resent_burst=120), drain_s=1
+    )
+    async with (
+        running_gateway(venue, tmp_path, settings=settings) as gateway,
+        gateway.logged_on(alice) as client,
+    ):
+        for number in range(50):
+            client.place(f"a-{number}", t44="1")
+        await client.next("8", t11="a-49")
+        for round_ in range(1, 6):
+            client.send("2", {7: "1", 16: "0"})
+            client.send("H", {11: f"none-{round_}", 55: "BTC-USD", 54: "1"})
+            await client.next("8", t11=f"none-{round_}")
+        await eventually(lambda: len(pauses) == 5)
+    assert pauses[:3] == [0.0, 0.0, 0.0]
+    # Half a minute, and a minute and a half: less what the test took.
+    assert 5 < pauses[3] <= 40
+    assert pauses[3] < pauses[4] <= 100
+
+
 async def test_an_id_that_answers_would_repeat_has_a_length(gateway: Gateway, alice: Peer) -> None:
     async with gateway.logged_on(alice) as client:
         client.send("AF", {584: "x" * 60_000, 585: "7"})

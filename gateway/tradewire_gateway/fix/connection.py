@@ -73,6 +73,10 @@ class ConnectionSettings:
     """How long a closed connection may take to send what is left."""
     messages_per_second: int = 10_000
     message_burst: int = 20_000
+    resent_per_second: int = 5_000
+    resent_burst: int = 500_000
+    """Messages that are sent again as fast as they are taken: twice all that is kept. Then slowly,
+    since one short ResendRequest(2) after the other would ask for all of it."""
     sign_of_life_s: float = 4.0
     """How long a client may take to answer when another wants to log on to its session."""
 
@@ -162,6 +166,8 @@ class Connection:
         self._decided = asyncio.Event()
         self._decided.set()
         self._notes = 0
+        self._resent = 0.0
+        self._resent_ns = clock_ns()
         self._allowance = float(settings.message_burst)
         self._counted_ns = clock_ns()
         peer = writer.get_extra_info("peername")
@@ -521,18 +527,27 @@ class Connection:
     async def _resend(self, fetch: Fetch) -> None:
         admitted = self._admitted
         assert admitted is not None, "messages come behind the Logon(A)"
-        # One who asks for much is served as fast as it reads.
+        # One who asks for much is served as fast as it reads, and who asks for too much slowly.
         await self.taken()
+        await asyncio.sleep(self._resend_pause_s())
         try:
             records = list(admitted.store.read(fetch.begin, fetch.end, fetch.limit))
         except FAILURES:
             logger.critical("%s: the store has failed, dropped", self.name, exc_info=True)
             self.drop()
             return
+        self._resent += len(records)
         completed = await admitted.application.complete(records)
         if completed is not None:
             self._session.resend(fetch, completed, self._clock_ns())
         self.perform()
+
+    def _resend_pause_s(self) -> float:
+        """Return how long the next messages that are asked for have to wait."""
+        now_ns, settings = self._clock_ns(), self._settings
+        forgiven = max(now_ns - self._resent_ns, 0) / NS_PER_S * settings.resent_per_second
+        self._resent, self._resent_ns = max(self._resent - forgiven, 0.0), now_ns
+        return max(self._resent - settings.resent_burst, 0.0) / settings.resent_per_second
 
 
 class _Progress:

@@ -31,5 +31,5 @@ class SessionSettings:
     """Messages that are kept while those before them are asked for again."""
     resend_requests_max: int = 16
     """ResendRequests(2) that may wait while one is being answered."""
-    resend_chunk: int = 500
+    resend_chunk: int = 200
     """Records that are read from the store at once."""

@@ -4,6 +4,7 @@ no words for, which go the same way back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -74,9 +75,7 @@ def explain(status: status_pb2.Status, msg_type: str = "") -> Explained:
         _ = detail.Unpack(info) or detail.Unpack(request)
     reason = _BY_NAME.get(info.reason) or _BY_NAME[_UNANSWERED.get(status.code, "INTERNAL")]
     violations = [each for each in request.field_violations if each.field]
-    named = "; ".join(f"{fix_name(each.field, msg_type)} {each.description}" for each in violations)
-    words = status.message or reason.name
-    text = f"{words} [{named}]" if named else words
+    text = _named_text(status.message or reason.name, violations, msg_type)
     return Explained(
         reason=reason,
         outcome=info.metadata.get("outcome") or reason.outcome,
@@ -87,6 +86,23 @@ def explain(status: status_pb2.Status, msg_type: str = "") -> Explained:
         order_id=_number(info.metadata.get("order_id", "")),
         sequence=_number(info.metadata.get("sequence", "")),
     )
+
+
+def _named_text(
+    text: str, violations: Sequence[error_details_pb2.BadRequest.FieldViolation], msg_type: str
+) -> str:
+    """Return a text with the fields as FIX names them; what it says already it does not repeat."""
+    added = list[str]()
+    for each in violations:
+        name = fix_name(each.field, msg_type)
+        said = f"{each.field} {each.description}"
+        if said in text:
+            text = text.replace(said, f"{name} {each.description}", 1)
+        elif each.description in text:
+            added.append(name)
+        else:
+            added.append(f"{name} {each.description}")
+    return f"{text} [{'; '.join(added)}]" if added else text
 
 
 def _number(text: str) -> str:

@@ -103,7 +103,7 @@ def test_an_initiator_tells_what_it_expects_and_sends_what_the_acceptor_lacks() 
     assert shown(session.actions()) == ["35=A|34=7|98=0|108=30|789=5|"]
     answer = receive(session, f"35=A|34=8|{TO_US}98=0|108=30|789=3|")
     # What we lack, 5 to 7, comes without asking; what it lacks, 3 to 7, is fetched.
-    assert answer[1:] == [Fetch(3, 7, 500)]
+    assert answer[1:] == [Fetch(3, 7, SETTINGS.resend_chunk)]
     filled = receive(session, f"35=4|34=5|43=Y|{TO_US}36=9|123=Y|")
     assert filled == [Consumed(9)]
 
@@ -226,7 +226,10 @@ def test_a_reference_is_resent_as_what_the_shell_makes_of_it() -> None:
     session = established()
     session.send("8", "58=z\x01", NOW_NS, reference=77)
     session.actions()
-    assert receive(session, f"35=2|34=2|{TO_US}7=2|16=2|") == [Fetch(2, 2, 500), Consumed(3)]
+    assert receive(session, f"35=2|34=2|{TO_US}7=2|16=2|") == [
+        Fetch(2, 2, SETTINGS.resend_chunk),
+        Consumed(3),
+    ]
     # Fetching takes its time; meanwhile the session goes on.
     session = established()
     session.send("8", "58=z\x01", NOW_NS, reference=77)
@@ -279,7 +282,9 @@ def test_requests_that_repeat_each_other_are_answered_once() -> None:
     session = established()
     asked = [f"35=2|34={number}|{TO_US}7=1|16=0|" for number in range(2, 30)]
     actions = receive(session, *asked)
-    assert [each for each in actions if isinstance(each, Fetch)] == [Fetch(1, 1, 500)]
+    assert [each for each in actions if isinstance(each, Fetch)] == [
+        Fetch(1, 1, SETTINGS.resend_chunk)
+    ]
     assert session.state is State.ESTABLISHED
 
 

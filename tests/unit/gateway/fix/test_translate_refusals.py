@@ -247,6 +247,22 @@ def test_wrong_fields_are_named_as_the_client_knows_them() -> None:
     )
 
 
+def test_what_a_text_says_already_is_not_said_twice() -> None:
+    error = status(
+        "FIELD_INVALID",
+        fields=[("quantity", "is no decimal number"), ("client_order_id", "is too long")],
+    )
+    error.message = "FIELD_INVALID: quantity is no decimal number; client_order_id is too long"
+    _, fields = refused(ORDER, error)
+    assert fields[58] == (
+        "FIELD_INVALID: OrderQty(38) is no decimal number; ClOrdID(11) is too long"
+    )
+    error = status("ORDER_NOT_FOUND", fields=[("client_order_id", "there is no order a-1")])
+    error.message = "ORDER_NOT_FOUND: there is no order a-1"
+    _, fields = refused(ORDER, error)
+    assert fields[58] == "ORDER_NOT_FOUND: there is no order a-1 [ClOrdID(11)]"
+
+
 def test_a_text_never_breaks_the_message() -> None:
     error = status("INTERNAL")
     error.message = "one\x01two\n" + "x" * 10_000 + "\N{SNOWMAN}"
