@@ -29,7 +29,8 @@ def test_the_commands_are_those_that_are_promised() -> None:
     assert {path[0] for path in PATHS} == {
         *("up", "serve", "orders", "book", "trades", "ticker", "candles", "instruments"),
         *("executions", "balances", "positions", "ledger", "limits", "keys", "admin"),
-        *("replay", "journal", "doctor", "version", "token", "envoy"),
+        *("replay", "journal", "doctor", "version", "token", "ticket"),
+        "envoy",
     }
 
 
