@@ -189,7 +189,7 @@ $(ASYNCAPI_PARSED): $(ASYNCAPI_PARSER)/package.json $(ASYNCAPI_PARSER)/package-l
 
 .PHONY: test
 test: $(READY) explorer terminal fix-peer asyncapi-parser ## Run the tests; ARGS="-k name" chooses
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(READY) ## Run the long tests: simulations and soaks
