@@ -64,16 +64,16 @@ class _Edge:
         try:
             response = await self._respond(request)
         except Exception:  # noqa: BLE001 - the outermost loop of a request
-            self._log.exception("%s %s failed", request.method, request.url.path)
+            self._log.exception("%s %s failed", request.method, request.scope["path"])
             response = answer(request, refusal("INTERNAL", "the page could not be made"))
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
-        if self._console.takes(request.url.path):
+        if self._console.takes(request.scope["path"]):
             return await self._console.respond(request)
         if request.method not in _READING:
-            return answer(request, not_allowed(request.url.path, ", ".join(_READING)))
-        match request.url.path:
+            return answer(request, not_allowed(request.scope["path"], ", ".join(_READING)))
+        match request.scope["path"]:
             case "/":
                 return RedirectResponse("/docs", 307)
             case "/docs/":
@@ -94,7 +94,7 @@ class _Edge:
         return document
 
     async def _missing(self, request: Request) -> Document:
-        if request.url.path == WEBSOCKET:
+        if request.scope["path"] == WEBSOCKET:
             return replace(
                 refusal(
                     "METHOD_NOT_ALLOWED",
@@ -103,7 +103,7 @@ class _Edge:
                 ),
                 status=426,
             )
-        if not wants_page(request) or request.url.path.startswith("/v1/"):
+        if not wants_page(request) or request.scope["path"].startswith("/v1/"):
             return refusal("METHOD_NOT_FOUND", "there is nothing at this path")
         # One page for all that does not exist: it would take long to make, for anybody who asks.
         if self._missing_page is None:

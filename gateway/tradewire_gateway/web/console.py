@@ -59,7 +59,7 @@ class Console:
 
     async def respond(self, request: Request) -> Response:
         """Answer a request for one of these paths."""
-        path = request.url.path
+        path = request.scope["path"]
         if path == DEMO and self._desk is not None:
             return await self._sign_in(request, self._desk)
         if request.method not in ("GET", "HEAD"):

@@ -5,7 +5,7 @@ import gzip
 import json
 import logging
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -188,6 +188,37 @@ async def test_a_path_never_reaches_a_folder(client: httpx.AsyncClient, path: st
     request = client.build_request("GET", "/")
     request.url = request.url.copy_with(raw_path=path.encode())
     assert (await client.send(request)).status_code == 404
+
+
+@pytest.mark.parametrize("host", [b"", b"a@b", b"a/b", b"x:y"])
+async def test_the_path_is_that_of_the_request_whatever_the_host(
+    client: httpx.AsyncClient, host: bytes
+) -> None:
+    # As uvicorn has it of a unix socket: without a usable Host its path would be part of the URL.
+    transport = client._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    app, sent = transport.app, list[Any]()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "PUT",
+        "scheme": "http",
+        "path": "/console/",
+        "raw_path": b"/console/",
+        "query_string": b"",
+        "headers": [(b"host", host)],
+        "client": None,
+        "server": ("/var/lib/venue/http.sock", None),
+    }
+    await app(scope, cast("Any", None), cast("Any", send))
+    body = b"".join(each.get("body", b"") for each in sent)
+    assert sent[0]["status"] == 405
+    assert b"/console/ is read with" in body
+    assert b"http.sock" not in body
 
 
 async def test_health_is_what_the_venue_says(client: httpx.AsyncClient, venue: Health) -> None:
