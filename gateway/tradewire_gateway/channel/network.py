@@ -22,6 +22,8 @@ import grpc.aio
 RECEIVED_BYTES_MAX: Final = 4 * 1024 * 1024
 KEEPALIVE_INTERVAL_MS: Final = 30_000
 KEEPALIVE_TIMEOUT_MS: Final = 10_000
+# After a long outage gRPC would try every two minutes only, and fail all calls in between.
+RECONNECT_MAX_MS: Final = 2_000
 
 _UNIX_SCHEMES: Final = frozenset({"unix", "unix-abstract"})
 _ADDRESS_SCHEMES: Final = frozenset({"ipv4", "ipv6"})
@@ -63,6 +65,7 @@ def open_channel(
         # A quiet subscription must notice a dead peer too, an unused channel need not.
         "grpc.http2.max_pings_without_data": 0,
         "grpc.keepalive_permit_without_calls": 0,
+        "grpc.max_reconnect_backoff_ms": RECONNECT_MAX_MS,
         # A proxy of the environment would see what was meant for the peer alone.
         "grpc.enable_http_proxy": 0,
         **dict(options),

@@ -95,6 +95,7 @@ def test_the_projects_options_are_set(opened: Opened) -> None:
                 "grpc.keepalive_timeout_ms": 10_000,
                 "grpc.http2.max_pings_without_data": 0,
                 "grpc.keepalive_permit_without_calls": 0,
+                "grpc.max_reconnect_backoff_ms": 2_000,
                 "grpc.enable_http_proxy": 0,
             },
         )
