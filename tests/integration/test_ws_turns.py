@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from google.protobuf.message import Message
 from tradewire_gateway.ws import WebSocketLimits
+from tradewire_gateway.ws.connection import UNANSWERED_BYTES_MAX
+from tradewire_gateway.ws.methods import targets
 from tradewire_gateway.ws.transport import STEP_FRAMES, WebSocketProtocol
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
@@ -107,6 +110,31 @@ async def test_batches_that_were_a_few_bytes_are_bounded_too(venue: RunningVenue
         writer.write(frame * 20)
         # The first step brings two or three, and so does the one after they were answered.
         assert await most_unanswered(protocol, 20 * 200) <= 16 + 3 * 200
+
+
+@pytest.mark.parametrize("name", [TIME, "orders.place"])
+async def test_large_requests_are_bounded_by_their_bytes(venue: RunningVenue, name: str) -> None:
+    # Each is 250 KB here and was 300 bytes there.
+    params = {} if name == TIME else {"clientOrderId": "x" * 250_000}
+    text = json.dumps(request(name, params)).ljust(250_000).encode()
+    async with limited(venue) as edge, opened(edge, extensions=DEFLATE) as (writer, protocol):
+        connection = protocol.connection
+        assert connection is not None
+        most, held = 0, connection._request
+
+        def noting(*arguments: Any) -> Any:
+            nonlocal most
+            found = held(*arguments)
+            most = max(most, connection._unanswered_bytes)
+            return found
+
+        # Nothing is answered while it is read.
+        connection._request = noting  # type: ignore[method-assign, assignment]
+        connection._calls._at_once_max = 0
+        connection._serial = connection._request(None, targets()[name], Message(), None)
+        writer.write(deflated(text) * 60)
+        await eventually(lambda: protocol._is_held)
+        assert UNANSWERED_BYTES_MAX <= most <= UNANSWERED_BYTES_MAX + 4 * 256_000
 
 
 async def test_what_came_is_answered_whole_and_in_order(venue: RunningVenue) -> None:

@@ -42,6 +42,9 @@ CLOSE_INVALID_DATA: Final = 1007
 CLOSE_POLICY: Final = 1008
 CLOSE_TRY_LATER: Final = 1013
 MALFORMED_WINDOW_S: Final = 10.0
+# Requests without an answer at which no more is read, in bytes as they came (inflated): thousands
+# of usual ones, some of the largest.
+UNANSWERED_BYTES_MAX: Final = 4 << 20
 # What the venue answers of a credential that was good and is not any more, whatever it was for.
 _CREDENTIAL_ENDED: Final = frozenset({"CREDENTIAL_ENDED", "KEY_REVOKED", "KEY_EXPIRED"})
 _write_closing = writer(websocket_pb2.ConnectionClosing.DESCRIPTOR)
@@ -104,6 +107,9 @@ class Connection:
         self._serial: Request | None = None
         self._sign_ins = 0
         self._unanswered = 0
+        self._unanswered_bytes = 0
+        # Of the frame that is being read, for each of its requests.
+        self._share = 0
         self._is_held = False
         self._malformed: deque[float] = deque()
         self.settings: dict[str, Any] = {}
@@ -134,14 +140,21 @@ class Connection:
         """How many subscriptions there are."""
         return len(self._subscriptions)
 
-    def answer(self, text: str | None, batch: json_rpc.Batch | None) -> None:
-        """Send the answer of a request, None of a notification; alone or with its batch."""
+    def answer(self, text: str | None, batch: json_rpc.Batch | None, size: int = 0) -> None:
+        """Send the answer of a request, None of a notification; alone or with its batch. `size` is
+        what the request has held until now.
+        """
         self._unanswered -= 1
+        self._unanswered_bytes -= size
         if batch is not None:
             batch.add(text)
         elif text is not None:
             self.send(text.encode())
-        if self._is_held and self._unanswered <= self._limits.websocket_unanswered_max // 2:
+        if (
+            self._is_held
+            and self._unanswered <= self._limits.websocket_unanswered_max // 2
+            and self._unanswered_bytes <= UNANSWERED_BYTES_MAX // 2
+        ):
             self._is_held = False
             self._wire.hold_reading(False)
 
@@ -178,7 +191,10 @@ class Connection:
             refused += self._receive(data)
         if refused:
             self.charge(refused)
-        if self._unanswered >= self._limits.websocket_unanswered_max and not self._is_held:
+        if not self._is_held and (
+            self._unanswered >= self._limits.websocket_unanswered_max
+            or self._unanswered_bytes >= UNANSWERED_BYTES_MAX
+        ):
             self._is_held = True
             self._wire.hold_reading(True)
 
@@ -245,6 +261,7 @@ class Connection:
         if frame.is_batch:
             batch = json_rpc.Batch(len(frame.requests), lambda text: self.send(text.encode()))
         refused = 0
+        self._share = len(data) // max(1, len(frame.requests))
         for request in frame.requests:
             self._unanswered += 1
             if isinstance(request, json_rpc.Refused):
@@ -273,7 +290,7 @@ class Connection:
             message = target.read(call.params)
         except FormInvalid as error:
             raise Failure(error.status) from None
-        request = Request(self, call.id, target, message, batch)
+        request = self._request(call.id, target, message, batch)
         if target.command is not None and not self._line and self._serial is None:
             # The usual case: an order with nothing before it but orders.
             pipe = self._pipe_for(request)
@@ -286,6 +303,12 @@ class Connection:
             self._start(request)
         else:
             self._line.append(request)
+
+    def _request(
+        self, id_text: str | None, target: Target, message: Message, batch: json_rpc.Batch | None
+    ) -> Request:
+        self._unanswered_bytes += self._share
+        return Request(self, id_text, target, message, batch, self._share)
 
     def _overtakes(self, request: Request) -> bool:
         return self._is_free(request.target) and not self._sign_ins
@@ -410,7 +433,7 @@ class Connection:
             text = f"subscription {subscription.number} takes no messages"
             raise Failure(make_status("SUBSCRIPTION_NOT_FOUND", text))
         message = _read(subscription.target.request, content)
-        subscription.send(Request(self, call.id, subscription.target, message, batch))
+        subscription.send(self._request(call.id, subscription.target, message, batch))
 
     def _configure(self, message: websocket_pb2.ConfigureConnectionRequest) -> str:
         if self._pipes or any(request.target.command for request in self._line):

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
 
 class Request:
-    """A call of a method of the contract. `id` is its JSON text, None of a notification."""
+    """A call of a method of the contract. `id` is its JSON text, None of a notification; `size` are
+    the bytes that it came in.
+    """
 
-    __slots__ = ("_batch", "_connection", "id", "message", "target")
+    __slots__ = ("_batch", "_connection", "id", "message", "size", "target")
 
     def __init__(
         self,
@@ -23,22 +25,24 @@ class Request:
         target: Target,
         message: Message,
         batch: json_rpc.Batch | None,
+        size: int,
     ) -> None:
         self._connection = connection
         self.id = id_text
         self.target = target
         self.message = message
         self._batch = batch
+        self.size = size
 
     def succeed(self, result: str, rate_limit: str = "") -> None:
         """Answer with a result, which is JSON."""
         text = None if self.id is None else json_rpc.success(self.id, result, rate_limit)
-        self._connection.answer(text, self._batch)
+        self._connection.answer(text, self._batch, self.size)
 
     def fail(self, error: json_rpc.Failure, rate_limit: str = "") -> None:
         """Answer with an error."""
         text = None if self.id is None else json_rpc.failure(self.id, error, rate_limit)
-        self._connection.answer(text, self._batch)
+        self._connection.answer(text, self._batch, self.size)
         if not self.target.is_sign_in:
             # A login that fails says nothing of the credential that the connection has.
             self._connection.look_at(error.status)
