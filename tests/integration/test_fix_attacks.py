@@ -233,7 +233,7 @@ async def test_who_asks_for_everything_again_and_again_gets_it_slowly(
         (connection,) = gateway.acceptor._connections
         for number in range(1, 6):
             client.send("2", {7: "1", 16: "0"})
-            await eventually(lambda number=number: len(pauses) == number)  # type: ignore[misc]
+            await eventually(lambda number=number: len(pauses) >= number)  # type: ignore[misc]
             await eventually(lambda: not connection._session.is_resending)
     assert pauses[:3] == [0.0, 0.0, 0.0]
     # Half a minute, and a minute and a half: less what the test took.
