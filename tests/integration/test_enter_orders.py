@@ -1,6 +1,7 @@
 """EnterOrders: frames of commands in; results and executions out, in the order of the journal."""
 
 import asyncio
+from typing import Any
 
 import grpc.aio
 import pytest
@@ -9,9 +10,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tradewire.v1 import order_pb2, order_service_pb2
 from tradewire_server.api import enter_orders
 
-from tests.integration.conftest import Floor
+from tests.integration.conftest import Complaints, Floor
 from tests.support.failures import failure, failure_of
 from tests.support.trading import BUY, IOC, SELL, Trader, amend, cancel, frame, limit
+from tests.support.waiting import eventually
 
 FRAME_MAX = 256
 
@@ -222,6 +224,32 @@ async def test_settings_count_in_the_first_frame_only(alice: Trader) -> None:
         assert not tape.results[0].order.cancel_on_disconnect
 
 
+async def test_results_come_without_executions_to_who_wants_no_more(
+    alice: Trader, bob: Trader
+) -> None:
+    call = alice.stubs.orders.EnterOrders(metadata=alice.credential.metadata)
+    await alice.place(limit("a-0"))
+    await call.write(frame(results_only=True))
+    assert (await read(call)).caught_up.as_of_sequence == 1
+    await bob.place(limit("b-1", SELL))
+    await call.write(frame(limit("a-1"), limit("a-2"), cancel("a-2", "a-3")))
+    batch = (await read(call)).batch
+    # The order a-0 traded, the others rest and the last of them is canceled.
+    assert [result.as_of_sequence for result in batch.results] == [3, 4, 5]
+    assert list(batch.executions) == []
+    assert len(await alice.executions()) == 5
+    call.cancel()
+
+
+@pytest.mark.parametrize("conflict", [{"after_sequence": 0}, {"snapshot": True}], ids=str)
+async def test_results_only_is_not_with_what_is_about_executions(
+    alice: Trader, conflict: dict[str, Any]
+) -> None:
+    call = alice.stubs.orders.EnterOrders(metadata=alice.credential.metadata)
+    await call.write(order_service_pb2.EnterOrdersRequest(results_only=True, **conflict))
+    assert (await failure(read(call))).reason == "FIELDS_CONFLICT"
+
+
 async def test_executions_of_other_connections_come_too(alice: Trader, bob: Trader) -> None:
     async with alice.enter() as entry:
         await entry.live()
@@ -314,3 +342,33 @@ async def test_many_streams_of_an_account_share_the_executions_and_keep_their_re
     found = await asyncio.gather(session("x"), session("y"), session("z"))
     for name, ids in zip("xyz", found, strict=True):
         assert all(client_order_id.startswith(name) for client_order_id in ids)
+
+
+@pytest.mark.parametrize("half_closes", [False, True])
+async def test_a_stream_that_is_cut_at_any_moment_says_nothing_in_the_log(
+    floor: Floor, complaints: Complaints, half_closes: bool
+) -> None:
+    """Turns of the loop are moments: whoever connects and resets must not fill the log."""
+    stubs, metadata = floor.stubs.orders, floor.alice.credential.metadata
+    floor.venue.app.limiter.set_exempt("alice", True)
+
+    async def use(call: Any, number: int) -> None:
+        await call.write(frame(limit(f"a-{number}"), after_sequence=0))
+        await call.write(frame(limit(f"b-{number}")))
+        if half_closes:
+            await call.done_writing()
+        while await call.read() is not grpc.aio.EOF:
+            pass
+
+    for number in range(60):
+        call = stubs.EnterOrders(metadata=metadata)
+        using = asyncio.create_task(use(call, number))
+        for _ in range(number % 20):
+            await asyncio.sleep(0)
+        # Over the network it takes some more time to come to the same places.
+        await asyncio.sleep(number // 20 * 0.002)
+        call.cancel()
+        using.cancel()
+        await asyncio.gather(using, return_exceptions=True)
+    await eventually(lambda: not floor.venue.app.hub.subscription_count)
+    assert complaints.records == []

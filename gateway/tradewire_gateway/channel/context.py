@@ -23,9 +23,15 @@ from tradewire_gateway.channel.metadata import Pairs, checked, require_pairs
 
 _LOGGER = logging.getLogger(__name__)
 _INVALID_METADATA: Final = Status(grpc.StatusCode.INTERNAL, "Invalid metadata")
-_CLIENT_GONE: Final = "The client has ended the call."
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 _AUTH_CONTEXT: Final[Mapping[str, Iterable[bytes]]] = {"transport_security_type": [b"in_process"]}
+
+
+class ClientGone(grpc.aio.InternalError):
+    """A handler goes on although its client has ended the call."""
+
+    def __init__(self) -> None:
+        super().__init__("The client has ended the call.")
 
 
 class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
@@ -54,7 +60,7 @@ class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
         frame = freeze(message, self._response_serializer)
         self._exchange.send_initial_metadata(())
         if not await self._exchange.responses.put(frame):
-            raise grpc.aio.InternalError(_CLIENT_GONE)
+            raise ClientGone
 
     # Metadata
 
@@ -64,7 +70,7 @@ class InProcessContext(grpc.aio.ServicerContext[Any, Any]):
     async def send_initial_metadata(self, initial_metadata: Iterable[tuple[Any, Any]]) -> None:
         self.raise_for_termination()
         if self._exchange.abandoned:
-            raise grpc.aio.InternalError(_CLIENT_GONE)
+            raise ClientGone
         if self._exchange.initial_metadata.value is not None:
             raise grpc.aio.UsageError("Send initial metadata failed: already sent")
         try:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 import grpc
 import grpc.aio
 
-from tradewire_gateway.channel.context import InProcessContext
+from tradewire_gateway.channel.context import ClientGone, InProcessContext
 from tradewire_gateway.channel.exchange import Exchange, Status
 from tradewire_gateway.channel.isolation import freeze
 
@@ -74,6 +74,10 @@ async def serve(exchange: Exchange, find_handler: Callable[[], Awaitable[Handler
             exchange.end(_HANDLER_CANCELLED)
     except Exception as error:
         if isinstance(error, grpc.aio.AbortError) and context.is_own_abort(error):
+            return
+        if isinstance(error, ClientGone):
+            # It has missed that it was cancelled, and there is nobody to tell.
+            _LOGGER.debug("The client of [%s] is gone", exchange.method)
             return
         _LOGGER.exception(
             "Unexpected [%s] raised by servicer method [%s]", type(error).__name__, exchange.method

@@ -8,10 +8,11 @@ wrapped handler of a method is made once.
 EnterOrders is limited and validated per command by its servicer, with the same functions.
 """
 
+import contextlib
 import inspect
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import grpc
@@ -99,7 +100,7 @@ class Edge(grpc.aio.ServerInterceptor):
         if method.server_streaming:
             behavior = handler.stream_stream if method.client_streaming else handler.unary_stream
             assert inspect.isasyncgenfunction(behavior), f"{method.path} is an async generator"
-            stream = self._stream(method, behavior)
+            stream = self._stream(method, cast(Any, behavior))
             make = (
                 grpc.stream_stream_rpc_method_handler
                 if method.client_streaming
@@ -152,7 +153,7 @@ class Edge(grpc.aio.ServerInterceptor):
         return unary
 
     def _stream(
-        self, method: Method, behavior: Callable[[Any, Context], AsyncIterator[Any]]
+        self, method: Method, behavior: Callable[[Any, Context], AsyncGenerator[Any]]
     ) -> Callable[[Any, Context], AsyncIterator[Any]]:
         announced = deprecation_headers(method.deprecation)
 
@@ -170,14 +171,16 @@ class Edge(grpc.aio.ServerInterceptor):
                 enter_call(call)
                 if not method.client_streaming:
                     validate(request)
-                async for message in behavior(request, context):
-                    if not is_open:
-                        is_open = True
-                        # Not earlier: nothing may precede an error before the first message.
-                        head = (*limit_headers(state), *announced)
-                        if head:
-                            await context.send_initial_metadata(head)
-                    yield message
+                # Closed here and not by the collector: what it has begun ends with the call.
+                async with contextlib.aclosing(behavior(request, context)) as messages:
+                    async for message in messages:
+                        if not is_open:
+                            is_open = True
+                            # Not earlier: nothing may precede an error before the first message.
+                            head = (*limit_headers(state), *announced)
+                            if head:
+                                await context.send_initial_metadata(head)
+                        yield message
                 code = OK
             except Exception as error:  # noqa: BLE001 - the outermost loop of a call
                 answer = error_of(error, method).status
