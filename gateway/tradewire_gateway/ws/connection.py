@@ -45,6 +45,8 @@ MALFORMED_WINDOW_S: Final = 10.0
 # Requests without an answer at which no more is read, in bytes as they came (inflated): thousands
 # of usual ones, some of the largest.
 UNANSWERED_BYTES_MAX: Final = 4 << 20
+# A setting of streams that take commands.
+RESULTS_ONLY: Final = "results_only"
 # What the venue answers of a credential that was good and is not any more, whatever it was for.
 _CREDENTIAL_ENDED: Final = frozenset({"CREDENTIAL_ENDED", "KEY_REVOKED", "KEY_EXPIRED"})
 _write_closing = writer(websocket_pb2.ConnectionClosing.DESCRIPTOR)
@@ -337,6 +339,9 @@ class Connection:
         if pipe is None:
             known = stream.frame.DESCRIPTOR.fields_by_name
             settings = {name: value for name, value in self.settings.items() if name in known}
+            if RESULTS_ONLY in known:
+                # Executions come to who subscribes to them.
+                settings[RESULTS_ONLY] = True
             pipe = self._pipes[stream.path] = CommandPipe(self, stream, settings)
         return pipe
 

@@ -169,13 +169,26 @@ def out_of_range(error: OutOfRange, *, field: str = "after_sequence") -> Any:
 
 
 async def open_feed(
-    venue: Venue, kind: FeedKind, account: str, *, after: int | None, snapshot: bool
+    venue: Venue,
+    kind: FeedKind,
+    account: str,
+    *,
+    after: int | None,
+    snapshot: bool,
+    entries: bool = True,
 ) -> tuple[Subscription, list[bytes]]:
-    """Return a subscription and the messages that come before it.
+    """Return a subscription and the messages that come before it; without `entries`, to what is
+    pushed into it alone.
 
     Raises ApiError when it cannot begin there.
     """
     first: list[bytes] = []
+    if not entries and (snapshot or after is not None):
+        raise make_error(
+            Reason.FIELDS_CONFLICT,
+            "results_only is for a stream without executions: neither snapshot nor after_sequence",
+            field="results_only",
+        )
     if snapshot:
         if after is not None:
             raise make_error(
@@ -187,7 +200,9 @@ async def open_feed(
         executions = kind is FeedKind.EXECUTIONS
         after = message.as_of_sequence if executions else message.as_of_ledger_sequence
     try:
-        return venue.hub.subscribe(kind, account, after, owner=account), first
+        return venue.hub.subscribe(
+            kind, account, after, owner=account, entries=entries
+        ), first
     except OutOfRange as error:
         raise out_of_range(error) from error
     except TooManySubscriptions as error:

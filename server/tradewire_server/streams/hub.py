@@ -139,9 +139,16 @@ class Hub:
                 feed.publish(chunk)
 
     def subscribe(
-        self, kind: FeedKind, key: str, after: int | None = None, *, owner: str = ""
+        self,
+        kind: FeedKind,
+        key: str,
+        after: int | None = None,
+        *,
+        owner: str = "",
+        entries: bool = True,
     ) -> Subscription:
-        """Follow a feed after a number: None means from now, 0 from the beginning.
+        """Follow a feed after a number: None means from now, 0 from the beginning. Without
+        `entries` nothing comes but what the owner pushes.
 
         Registered on return: what is published from here on will come.
 
@@ -156,6 +163,7 @@ class Hub:
             raise TooManySubscriptions(
                 f"streams of {owner}", bounds.subscriptions_per_owner_max, of_owner=True
             )
+        assert entries or after is None, "without entries there is nothing to replay"
         feed = self._feed(kind, key)
         if len(feed.open) >= bounds.subscriptions_per_key_max:
             raise TooManySubscriptions(f"subscriptions of {key}", bounds.subscriptions_per_key_max)
@@ -170,7 +178,9 @@ class Hub:
         subscription = Subscription(
             feed, after=after, bounds=bounds.queue, owner=owner, call_later=self._call_later
         )
-        feed.open[subscription] = feed.live[subscription] = None
+        feed.open[subscription] = None
+        if entries:
+            feed.live[subscription] = None
         self._subscription_count += 1
         self._owners[owner] += 1
         self._idle.pop((kind, key), None)
@@ -229,7 +239,8 @@ class _Feed:
         self.kind = kind
         self.key = key
         self.head = hub.feed_range(kind, key)[1]
-        # Dictionaries as sets that keep their order. Not yet released, and of those: not yet ended.
+        # Dictionaries as sets that keep their order. Not yet released; and of those, not yet ended
+        # and interested in the entries.
         self.open: dict[Subscription, None] = {}
         self.live: dict[Subscription, None] = {}
 

@@ -702,6 +702,7 @@ class EnterOrdersRequest(_message.Message):
     CANCEL_ON_DISCONNECT_FIELD_NUMBER: _builtins.int
     ACCOUNT_FIELD_NUMBER: _builtins.int
     SNAPSHOT_FIELD_NUMBER: _builtins.int
+    RESULTS_ONLY_FIELD_NUMBER: _builtins.int
     after_sequence: _builtins.int
     """First frame: send the executions after this number first; 0 means from the beginning, absent from now."""
     cancel_on_disconnect: _builtins.bool
@@ -710,6 +711,10 @@ class EnterOrdersRequest(_message.Message):
     """First frame: the account; empty means the credential's own."""
     snapshot: _builtins.bool
     """First frame: send working orders, balances and positions first, all at one sequence; not with after_sequence."""
+    results_only: _builtins.bool
+    """First frame: send results and no executions, for who follows those elsewhere or not at all; not with
+    after_sequence or snapshot.
+    """
     @_builtins.property
     def commands(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderCommand]:
         """At most 256 commands."""
@@ -722,10 +727,11 @@ class EnterOrdersRequest(_message.Message):
         cancel_on_disconnect: _builtins.bool = ...,
         account: _builtins.str = ...,
         snapshot: _builtins.bool = ...,
+        results_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence", "after_sequence", b"after_sequence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence", "account", b"account", "after_sequence", b"after_sequence", "cancel_on_disconnect", b"cancel_on_disconnect", "commands", b"commands", "snapshot", b"snapshot"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence", "account", b"account", "after_sequence", b"after_sequence", "cancel_on_disconnect", b"cancel_on_disconnect", "commands", b"commands", "results_only", b"results_only", "snapshot", b"snapshot"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__after_sequence: _TypeAlias = _typing.Literal["after_sequence"]  # noqa: Y015
     _WhichOneofArgType__after_sequence: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence"]  # noqa: Y015

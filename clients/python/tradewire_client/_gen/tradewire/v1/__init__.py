@@ -2899,6 +2899,12 @@ class EnterOrdersRequest(betterproto2.Message):
     First frame: send working orders, balances and positions first, all at one sequence; not with after_sequence.
     """
 
+    results_only: "bool" = betterproto2.field(6, betterproto2.TYPE_BOOL)
+    """
+    First frame: send results and no executions, for who follows those elsewhere or not at all; not with
+    after_sequence or snapshot.
+    """
+
 
 default_message_pool.register_message("tradewire.v1", "EnterOrdersRequest", EnterOrdersRequest)
 
