@@ -85,7 +85,12 @@ class OrderEntry:
         account = own_account(first.account)
         after = first.after_sequence if first.HasField("after_sequence") else None
         subscription, before = await open_feed(
-            self._venue, FeedKind.EXECUTIONS, account, after=after, snapshot=first.snapshot
+            self._venue,
+            FeedKind.EXECUTIONS,
+            account,
+            after=after,
+            snapshot=first.snapshot,
+            entries=not first.results_only,
         )
         connection = _Connection(
             self._venue,
