@@ -25,9 +25,13 @@ from tradewire_contract.fix.messages import source_messages
 from tradewire_contract.fix.placement import enum_values, is_coded, placed
 from tradewire_contract.fix.rules import ANSWERS, REQUESTS, MessageRule
 from tradewire_contract.generated import generated
+from tradewire_gateway.fix.acceptor import AcceptorSettings
+from tradewire_gateway.fix.connection import ConnectionSettings
 from tradewire_gateway.fix.dictionary import Section
+from tradewire_gateway.fix.market_data import SYMBOLS_MAX
 from tradewire_gateway.fix.quickfix_xml import load_quickfix_xml
 from tradewire_gateway.fix.translate.plan import ReadPlan, plans_of
+from tradewire_gateway.fix.validation import VALUE_CHARACTERS_MAX, SessionRejectReason
 
 CONTRACT = fix_contract()
 IMAGE = FileDescriptorSet.FromString(generated("tradewire.binpb"))
@@ -218,6 +222,34 @@ def test_user_defined_tags_are_listed() -> None:
     listed = {int(line.split("|")[1]) for line in table.splitlines() if line.startswith("| 2")}
     assert listed == {tag for tag in CONTRACT.fields if tag >= USER_DEFINED_FROM}
     assert all(tag in STANDARD for tag in CONTRACT.fields if tag < USER_DEFINED_FROM)
+
+
+def test_the_bounds_of_the_document_are_those_of_the_gateway() -> None:
+    connection, acceptor = ConnectionSettings(), AcceptorSettings()
+    assert acceptor.connection == connection
+    prose = " ".join(engagement_text().partition("## Standard header")[0].split())
+    for sentence in (
+        (
+            f"takes nothing of what it is sent for {connection.unread_s:g} seconds, or sends more than "
+            f"{connection.messages_per_second:,} messages per second "
+            f"({connection.message_burst:,} at once)"
+        ),
+        f"after {connection.sign_of_life_s:g} seconds of silence the first is logged out",
+        (
+            f"There may be {acceptor.connections_per_address:,} connections of one address and "
+            f"{acceptor.connections_max:,} in all."
+        ),
+        (
+            f"A value may have {VALUE_CHARACTERS_MAX:,} characters; a longer one is answered with "
+            f"`Reject(3)`, `SessionRejectReason(373)` = {SessionRejectReason.VALUE_INCORRECT:d}."
+        ),
+        (
+            f"{connection.resent_burst:,} of them at once; beyond that "
+            f"{connection.resent_per_second:,} per second"
+        ),
+        f"`SubscriptionRequestType(263)` = 0, names at most {SYMBOLS_MAX} instruments",
+    ):
+        assert sentence in prose, sentence
 
 
 # What the annotations could say wrong.
