@@ -189,6 +189,26 @@ async def test_frames_that_are_refused(edge: GatewayEdge) -> None:
             assert "time" in await client.call(TIME)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("orders.plce", ": did you mean orders.place?"),
+        ("order.place", ": did you mean orders.place?"),
+        ("market_data.stream", ": did you mean marketData.stream?"),
+        ("subscription.cancle", ": did you mean subscription.cancel?"),
+        ("no.such", ""),
+        ("orders.place" * 100, ""),
+    ],
+)
+async def test_a_method_that_does_not_exist_says_what_was_probably_meant(
+    edge: GatewayEdge, wrong: str, meant: str
+) -> None:
+    async with edge.client() as client:
+        answer = await client.exchange(request(wrong))
+    said = answer["error"]["message"].removeprefix("METHOD_NOT_FOUND: ")
+    assert said == f"there is no method {wrong[:64]}{meant}"
+
+
 async def test_batch(edge: GatewayEdge) -> None:
     async with edge.client() as client:
         answers = await client.exchange(

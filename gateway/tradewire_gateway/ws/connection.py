@@ -401,7 +401,7 @@ class Connection:
         """
         message_type = own_requests().get(call.method)
         if message_type is None:
-            raise json_rpc.unknown_method(call.method)
+            raise json_rpc.unknown_method(call.method, (*targets(), *own_requests()))
         if message_type is websocket_pb2.SendToSubscriptionRequest:
             self._send_to(call, batch)
             return

@@ -6,11 +6,12 @@ JSON already.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import Message
 from google.rpc import code_pb2, status_pb2
+from tradewire_contract.json_form.fields import did_you_mean
 from tradewire_contract.statuses import make_status
 
 from tradewire_gateway.ws.json_form import JsonInvalid, doubled, is_text, parse, writer
@@ -151,9 +152,10 @@ def _id_text(value: Any) -> str | None:
     return None
 
 
-def unknown_method(name: str) -> Failure:
-    """Return the error of a method that does not exist."""
-    return _failure(METHOD_NOT_FOUND, "METHOD_NOT_FOUND", f"there is no method {_shown(name)}")
+def unknown_method(name: str, names: Iterable[str]) -> Failure:
+    """Return the error of a method that does not exist among these names."""
+    text = f"there is no method {_shown(name)}{did_you_mean(name, names)}"
+    return _failure(METHOD_NOT_FOUND, "METHOD_NOT_FOUND", text)
 
 
 def success(id_text: str, result: str, rate_limit: str) -> str:

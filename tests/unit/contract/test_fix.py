@@ -230,8 +230,8 @@ def test_the_bounds_of_the_document_are_those_of_the_gateway() -> None:
     prose = " ".join(engagement_text().partition("## Standard header")[0].split())
     for sentence in (
         (
-            f"takes nothing of what it is sent for {connection.unread_s:g} seconds, or sends more than "
-            f"{connection.messages_per_second:,} messages per second "
+            f"takes nothing of what it is sent for {connection.unread_s:g} seconds, or sends more "
+            f"than {connection.messages_per_second:,} messages per second "
             f"({connection.message_burst:,} at once)"
         ),
         f"after {connection.sign_of_life_s:g} seconds of silence the first is logged out",

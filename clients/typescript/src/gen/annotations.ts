@@ -95,7 +95,7 @@ export const REASONS = {
   FIELD_INVALID: { outcome: "refused", code: 3, retryable: false, advice: "Correct the named fields and send the request again." },
   MESSAGE_MALFORMED: { outcome: "refused", code: 3, retryable: false, advice: "Check the message against the contract." },
   FRAME_TOO_LARGE: { outcome: "refused", code: 3, retryable: false, advice: "Send smaller frames." },
-  UNAUTHENTICATED: { outcome: "refused", code: 16, retryable: false, advice: "Send `authorization: Bearer <token>` from CreateSession, or sign the request." },
+  UNAUTHENTICATED: { outcome: "refused", code: 16, retryable: false, advice: "Send `authorization: Bearer <token>` from CreateSession, or sign the request; on WebSocket call `session.login`, or connect with a ticket." },
   SIGNATURE_INVALID: { outcome: "refused", code: 16, retryable: false, advice: "Compare the string to sign with the signing guide, and check the key and the environment name." },
   TIMESTAMP_OUT_OF_WINDOW: { outcome: "refused", code: 16, retryable: false, advice: "Synchronise the clock, or measure the offset with GetServerTime." },
   NONCE_REUSED: { outcome: "refused", code: 16, retryable: false, advice: "Use a fresh random nonce for every signature." },
