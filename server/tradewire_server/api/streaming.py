@@ -200,9 +200,7 @@ async def open_feed(
         executions = kind is FeedKind.EXECUTIONS
         after = message.as_of_sequence if executions else message.as_of_ledger_sequence
     try:
-        return venue.hub.subscribe(
-            kind, account, after, owner=account, entries=entries
-        ), first
+        return venue.hub.subscribe(kind, account, after, owner=account, entries=entries), first
     except OutOfRange as error:
         raise out_of_range(error) from error
     except TooManySubscriptions as error:
