@@ -2,8 +2,9 @@
  * The account: balances, positions, ledger, limits; and its executions.
  */
 
-import type { Caller, CallOptions } from "./caller.js";
+import { CALL_OPTIONS, type Caller, type CallOptions, checkCallOptions } from "./caller.js";
 import type { Channel } from "./channel.js";
+import type { FieldsOf } from "./fields.js";
 import { type FollowOptions, ExecutionStream, LedgerStream } from "./follow.js";
 import {
   AccountService,
@@ -31,6 +32,13 @@ export interface AfterOptions extends AccountOptions {
   /** Greatest number of entries: 1 to 1000, 100 unless given. */
   readonly pageSize?: number | undefined;
 }
+
+const ACCOUNT_OPTIONS: FieldsOf<AccountOptions> = { ...CALL_OPTIONS, account: true };
+const AFTER_OPTIONS: FieldsOf<AfterOptions> = {
+  ...ACCOUNT_OPTIONS,
+  afterSequence: true,
+  pageSize: true,
+};
 
 /** The caller's account. */
 export class AccountReader {
@@ -107,11 +115,12 @@ export class Executions {
   }
 }
 
-function which(options: AccountOptions): { account: string } {
+function which(options: AccountOptions, fields: FieldsOf<AccountOptions> = ACCOUNT_OPTIONS): { account: string } {
+  checkCallOptions(options, fields);
   return { account: options.account ?? "" };
 }
 
 function after(options: AfterOptions): { afterSequence: bigint; pageSize: number; account: string } {
   const { afterSequence = 0n, pageSize = 0 } = options;
-  return { afterSequence, pageSize, ...which(options) };
+  return { afterSequence, pageSize, ...which(options, AFTER_OPTIONS) };
 }

@@ -11,6 +11,7 @@ import {
 } from "@bufbuild/protobuf";
 
 import type { Channel } from "./channel.js";
+import { checkFields, type FieldsOf, shown } from "./fields.js";
 import { type Answered, type Effect, NotSent, type Retrier } from "./retry.js";
 
 /** How a call is made. */
@@ -23,6 +24,28 @@ export interface CallOptions {
 
 /** The two ways to the venue. */
 export type Over = "grpc-web" | "websocket";
+
+export const CALL_OPTIONS: FieldsOf<CallOptions> = { over: true, signal: true };
+
+/** @throws TypeError if it is no way to the venue. */
+export function checkedOver(over: Over, field: string): Over {
+  const ways: Readonly<Record<Over, true>> = { "grpc-web": true, websocket: true };
+  if (!Object.hasOwn(ways, over)) {
+    throw new TypeError(`${field}: ${shown(over)} is none of ${Object.keys(ways).join(", ")}`);
+  }
+  return over;
+}
+
+/** @throws TypeError if there is an option that is none, or `over` is no way to the venue. */
+export function checkCallOptions(
+  options: CallOptions,
+  fields: Readonly<Record<string, true>> = CALL_OPTIONS,
+): void {
+  checkFields(options, fields, "options");
+  if (options.over !== undefined) {
+    checkedOver(options.over, "over");
+  }
+}
 
 /** What is done, as the retry loop has to know it. */
 export interface About extends CallOptions {

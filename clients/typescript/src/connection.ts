@@ -75,6 +75,8 @@ const SETTLED_MS = 5_000;
 // What was sent before a closing notice may still be answered, for so long.
 const CLOSING_PATIENCE_MS = 5_000;
 const TICK_MS = 1_000;
+// Whatever the venue asks for: a client that waited for days would look dead.
+const RETRY_AFTER_MAX_MS = 60_000;
 const RENEWAL_PAUSE_MS = 5_000;
 
 /** A socket in use. */
@@ -319,7 +321,7 @@ export class Connection implements Channel {
         this.become({ phase: "live", account: this.account });
         this.release();
         error = await this.watch(link);
-        retryAfterMs = Number(link.closing?.retryAfterMs ?? 0n);
+        retryAfterMs = Math.min(Number(link.closing?.retryAfterMs ?? 0n), RETRY_AFTER_MAX_MS);
       } catch (thrown) {
         error = asTradewireError(thrown);
       }

@@ -10,6 +10,7 @@ import { create } from "@bufbuild/protobuf";
 
 import { type Book, DEPTH_MAX, DEPTH_MIN, LocalBook, OutOfSync } from "./book.js";
 import type { Channel } from "./channel.js";
+import { checkFields, type FieldsOf } from "./fields.js";
 import { BookCorrupted, ClientClosed, ConfigurationError, Unavailable } from "./errors.js";
 import {
   MarketDataService,
@@ -29,6 +30,8 @@ export interface FeedOptions {
   /** Leave the trades out. */
   readonly withoutTrades?: boolean | undefined;
 }
+
+const FEED_OPTIONS: FieldsOf<FeedOptions> = { depth: true, withoutBook: true, withoutTrades: true };
 
 /** What changed in an instrument. */
 export interface MarketUpdate {
@@ -65,6 +68,7 @@ export class MarketStream extends SupervisedStream<StreamMarketDataResponse, Mar
     plumbing: Plumbing,
   ) {
     super(plumbing, "marketData");
+    checkFields(options, FEED_OPTIONS, "options");
     this.depth = checkedDepth(options.depth ?? DEPTH_MIN);
   }
 

@@ -7,6 +7,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Channel } from "./channel.js";
 import { Cursor } from "./cursor.js";
 import { ConfigurationError, ProtocolViolation } from "./errors.js";
+import { checkFields, type FieldsOf } from "./fields.js";
 import type { LedgerEntry } from "./gen/tradewire/v1/account_pb.js";
 import {
   AccountService,
@@ -34,6 +35,13 @@ export interface FollowOptions {
   /** The account; empty means the credential's own. */
   readonly account?: string | undefined;
 }
+
+const FOLLOW_OPTIONS: FieldsOf<FollowOptions> = {
+  afterSequence: true,
+  snapshot: true,
+  journalId: true,
+  account: true,
+};
 
 /** Asks the venue for the identity of its journal. */
 export type JournalId = (account: string) => Promise<string>;
@@ -66,6 +74,7 @@ export abstract class NumberedStream<
     private readonly askJournalId: JournalId,
   ) {
     super(plumbing, what);
+    checkFields(options, FOLLOW_OPTIONS, "options");
     const { afterSequence, snapshot = false, journalId = "", account = "" } = options;
     if (snapshot && afterSequence !== undefined) {
       throw new ConfigurationError("snapshot and afterSequence exclude each other");

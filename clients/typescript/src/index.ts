@@ -7,10 +7,12 @@ export type { AccountOptions, AccountReader, AfterOptions, Executions } from "./
 export { type Book, bookChecksum, type Level, LocalBook, OutOfSync } from "./book.js";
 export type { CallOptions, Over } from "./caller.js";
 export type { RateLimitState } from "./channel.js";
-export { Client, type ClientOptions } from "./client.js";
+export { Client } from "./client.js";
+export type { ClientOptions } from "./client_options.js";
 export type { Connection } from "./connection.js";
 export type { ConnectionPolicy, ConnectionState } from "./connection_policy.js";
 export { Decimal, type DecimalInput, type Rounding } from "./decimal.js";
+export type { DemoOptions } from "./demo.js";
 export {
   AlreadyExists,
   AuthenticationError,
@@ -78,7 +80,7 @@ export { type AccountSnapshot, OrderFilter } from "./gen/tradewire/v1/order_serv
 export { Reason } from "./gen/tradewire/v1/reason_pb.js";
 export type { Credentials, StaticToken, TicketProvider } from "./identity.js";
 export type { EnumInput, TimeInput } from "./inputs.js";
-export type { Keys, NewKey } from "./keyring.js";
+export type { Keys, NewKey, Successor } from "./keyring.js";
 export {
   Ed25519Key,
   HmacKey,
@@ -92,16 +94,24 @@ export {
   signRequest,
   type Stamp,
 } from "./keys.js";
-export type { CandleIntervalInput, Market } from "./market.js";
+export type {
+  BookOptions,
+  CandleIntervalInput,
+  CandlesOptions,
+  Market,
+  TradesAfter,
+  TradesOptions,
+} from "./market.js";
 export type {
   Amendment,
   Cancellation,
   MassCancellation,
   NewOrder,
   OrderAnswer,
+  OrderListOptions,
   OrderResult,
   Orders,
-  OrderTarget,
+  OrdersOptions,
 } from "./orders.js";
 export type { Pages } from "./pages.js";
 export { type RestRequest, SignedRest, type SignedRestOptions } from "./rest.js";
@@ -110,4 +120,5 @@ export type { Session } from "./session.js";
 export type { OpenSocket, Socket, SocketEvents, SocketOptions } from "./socket/socket.js";
 export { errorOfJson } from "./status.js";
 export type { Resumed, StreamPolicy } from "./stream.js";
+export type { OrderTarget } from "./targets.js";
 export type { World } from "./world.js";

@@ -2,7 +2,8 @@
  * Management of the account's own keys. What makes a key is sent once: a repeat would make another.
  */
 
-import type { Caller, CallOptions } from "./caller.js";
+import { type Caller, type CallOptions, checkCallOptions } from "./caller.js";
+import { checkFields, type FieldsOf } from "./fields.js";
 import { type ApiKey, KeyAlgorithm } from "./gen/tradewire/v1/key_pb.js";
 import {
   type CreateKeyResponse,
@@ -24,12 +25,31 @@ export interface NewKey {
   readonly label?: string | undefined;
 }
 
+/** How a key is followed by another. */
+export interface Successor {
+  /** Of an Ed25519 key. */
+  readonly publicKey?: string | undefined;
+  /** How long the old key is good beside the new one. */
+  readonly overlapSeconds?: number | undefined;
+}
+
+const NEW_KEY: FieldsOf<NewKey> = {
+  publicKey: true,
+  scopes: true,
+  addresses: true,
+  expireTime: true,
+  label: true,
+};
+const SUCCESSOR: FieldsOf<Successor> = { publicKey: true, overlapSeconds: true };
+
 export class Keys {
   /** @internal */
   constructor(private readonly caller: Caller) {}
 
   /** Make a key. The secret of an HMAC key is in this answer only. */
   async create(key: NewKey, options: CallOptions = {}): Promise<CreateKeyResponse> {
+    checkFields(key, NEW_KEY, "key");
+    checkCallOptions(options);
     const { publicKey = "", scopes = [], addresses = [], label = "", expireTime } = key;
     return this.caller.call(
       KeyService.method.createKey,
@@ -47,6 +67,7 @@ export class Keys {
 
   /** The account's keys, revoked ones included, by creation. */
   list(options: CallOptions = {}): Pages<ApiKey> {
+    checkCallOptions(options);
     return new Pages(async (pageToken) => {
       const page = await this.caller.call(KeyService.method.listKeys, { pageToken }, options);
       return { items: page.keys, next: page.nextPageToken };
@@ -56,9 +77,11 @@ export class Keys {
   /** Make a successor with the same permissions; the old key ends after the overlap, 24 h unless given. */
   async rotate(
     apiKey: string,
-    successor: { readonly publicKey?: string; readonly overlapSeconds?: number } = {},
+    successor: Successor = {},
     options: CallOptions = {},
   ): Promise<RotateKeyResponse> {
+    checkFields(successor, SUCCESSOR, "successor");
+    checkCallOptions(options);
     const { publicKey = "", overlapSeconds = 0 } = successor;
     const request = { apiKey, publicKey, overlapSeconds };
     return this.caller.call(KeyService.method.rotateKey, request, { ...options, effect: "once" });
@@ -66,6 +89,7 @@ export class Keys {
 
   /** End a key, its sessions and its streams within a second. */
   async revoke(apiKey: string, options: CallOptions = {}): Promise<ApiKey | undefined> {
+    checkCallOptions(options);
     const about = { ...options, effect: "repeatable" } as const;
     return (await this.caller.call(KeyService.method.revokeKey, { apiKey }, about)).key;
   }

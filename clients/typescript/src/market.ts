@@ -3,7 +3,7 @@
  */
 
 import { type Book, bookOf, DEPTH_MIN } from "./book.js";
-import type { Caller, CallOptions } from "./caller.js";
+import { CALL_OPTIONS, type Caller, type CallOptions, checkCallOptions } from "./caller.js";
 import type { Channel } from "./channel.js";
 import { ProtocolViolation } from "./errors.js";
 import {
@@ -14,6 +14,7 @@ import {
   MarketFeed,
   MarketStream,
 } from "./feed.js";
+import { checkFields, type FieldsOf } from "./fields.js";
 import { MarketDataService } from "./gen/tradewire/v1/market_data_service_pb.js";
 import {
   type Candle,
@@ -39,6 +40,45 @@ const TRADES_PAGE = 1_000;
 /** The length of a candle, e.g. `"1m"`. */
 export type CandleIntervalInput = "1m" | "5m" | "15m" | "1h" | "4h" | "1d";
 
+/** How deep a book is. */
+export interface BookOptions {
+  /** Levels per side: 1 to 1000, 10 unless given. */
+  readonly depth?: number | undefined;
+}
+
+/** Which trades are meant. */
+export interface TradesAfter {
+  /** Trades with a greater number; the newest, or those from now on, unless given. */
+  readonly afterTradeId?: bigint | undefined;
+}
+
+/** Which page of trades is meant. */
+export interface TradesOptions extends CallOptions, TradesAfter {
+  /** Greatest number of trades: 1 to 1000, 100 unless given. */
+  readonly pageSize?: number | undefined;
+}
+
+/** Which candles are meant. */
+export interface CandlesOptions extends CallOptions {
+  readonly startTime?: TimeInput | undefined;
+  readonly endTime?: TimeInput | undefined;
+  readonly pageSize?: number | undefined;
+}
+
+const BOOK_OPTIONS: FieldsOf<BookOptions> = { depth: true };
+const TRADES_AFTER: FieldsOf<TradesAfter> = { afterTradeId: true };
+const TRADES_OPTIONS: FieldsOf<TradesOptions> = {
+  ...CALL_OPTIONS,
+  ...TRADES_AFTER,
+  pageSize: true,
+};
+const CANDLES_OPTIONS: FieldsOf<CandlesOptions> = {
+  ...CALL_OPTIONS,
+  startTime: true,
+  endTime: true,
+  pageSize: true,
+};
+
 export class Market {
   /** @internal */
   constructor(
@@ -49,6 +89,7 @@ export class Market {
 
   /** The instruments and their rules, by symbol. */
   instruments(options: CallOptions = {}): Pages<Instrument> {
+    checkCallOptions(options);
     const { listInstruments } = MarketDataService.method;
     return new Pages(async (pageToken) => {
       const page = await this.caller.call(listInstruments, { pageToken }, options);
@@ -62,6 +103,7 @@ export class Market {
    * @throws NotFound if there is none of this symbol.
    */
   async instrument(symbol: string, options: CallOptions = {}): Promise<Instrument> {
+    checkCallOptions(options);
     const { getInstrument } = MarketDataService.method;
     return present((await this.caller.call(getInstrument, { symbol }, options)).instrument);
   }
@@ -78,15 +120,17 @@ export class Market {
    * Follow an order book. The copy is kept from a snapshot and updates, checked by sequence and
    * checksum, and taken anew by itself when it is lost.
    */
-  book(symbol: string, options: { readonly depth?: number | undefined } = {}): BookFeed {
+  book(symbol: string, options: BookOptions = {}): BookFeed {
+    checkFields(options, BOOK_OPTIONS, "options");
     return new BookFeed(this.follow([symbol], { ...options, withoutTrades: true }));
   }
 
   /** The best levels of a book as they are now. */
   async getBook(
     symbol: string,
-    options: CallOptions & { readonly depth?: number | undefined } = {},
+    options: CallOptions & BookOptions = {},
   ): Promise<Book> {
+    checkCallOptions(options, { ...CALL_OPTIONS, ...BOOK_OPTIONS });
     const depth = checkedDepth(options.depth ?? DEPTH_MIN);
     const { getOrderBook } = MarketDataService.method;
     const request = { symbol, depth: Math.max(depth, DEPTH_MIN) };
@@ -96,11 +140,9 @@ export class Market {
   /** The newest trades, or those after a number, in ascending order. */
   async trades(
     symbol: string,
-    options: CallOptions & {
-      readonly afterTradeId?: bigint | undefined;
-      readonly pageSize?: number | undefined;
-    } = {},
+    options: TradesOptions = {},
   ): Promise<Trade[]> {
+    checkCallOptions(options, TRADES_OPTIONS);
     const { afterTradeId, pageSize = 100 } = options;
     const place = afterTradeId === undefined ? {} : { afterTradeId };
     const request = { symbol, pageSize, ...place };
@@ -114,8 +156,9 @@ export class Market {
    */
   followTrades(
     symbol: string,
-    options: { readonly afterTradeId?: bigint | undefined } = {},
+    options: TradesAfter = {},
   ): AsyncGenerator<Trade, undefined> {
+    checkFields(options, TRADES_AFTER, "options");
     const stream = new MarketStream(this.streams, [symbol], { withoutBook: true }, this.plumbing);
     return everyTrade(stream, options.afterTradeId, (afterTradeId) =>
       this.trades(symbol, { afterTradeId, pageSize: afterTradeId === undefined ? 1 : TRADES_PAGE }),
@@ -124,6 +167,7 @@ export class Market {
 
   /** The last 24 hours in short. */
   async ticker(symbol: string, options: CallOptions = {}): Promise<Ticker> {
+    checkCallOptions(options);
     const { getTicker } = MarketDataService.method;
     return present((await this.caller.call(getTicker, { symbol }, options)).ticker);
   }
@@ -132,12 +176,9 @@ export class Market {
   async candles(
     symbol: string,
     interval: CandleIntervalInput,
-    options: CallOptions & {
-      readonly startTime?: TimeInput | undefined;
-      readonly endTime?: TimeInput | undefined;
-      readonly pageSize?: number | undefined;
-    } = {},
+    options: CandlesOptions = {},
   ): Promise<Candle[]> {
+    checkCallOptions(options, CANDLES_OPTIONS);
     const { startTime, endTime, pageSize = 0 } = options;
     const value = INTERVALS[interval];
     if (!Object.hasOwn(INTERVALS, interval)) {

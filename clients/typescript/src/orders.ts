@@ -8,7 +8,7 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 
-import type { Caller, CallOptions } from "./caller.js";
+import { CALL_OPTIONS, type Caller, type CallOptions, checkCallOptions } from "./caller.js";
 import type { DecimalInput } from "./decimal.js";
 import {
   ConfigurationError,
@@ -17,6 +17,7 @@ import {
   type TradewireError,
   UnknownOutcome,
 } from "./errors.js";
+import { checkFields, type FieldsOf } from "./fields.js";
 import {
   type Order,
   OrderType,
@@ -38,6 +39,7 @@ import { decimals, type EnumInput, enumValue, type TimeInput, times } from "./in
 import { Pages } from "./pages.js";
 import { unknownOutcome } from "./retry.js";
 import { errorOfStatus } from "./status.js";
+import { type OrderTarget, targetOf, targetToChange } from "./targets.js";
 import type { World } from "./world.js";
 
 /** A new order. */
@@ -60,12 +62,6 @@ export interface NewOrder {
   /** The order is refused when it has not reached the engine by then. */
   readonly validUntil?: TimeInput | undefined;
 }
-
-/** Names an order: the venue's id, or any client order id of its chain. */
-export type OrderTarget =
-  | string
-  | { readonly orderId: string }
-  | { readonly originalClientOrderId: string };
 
 /** What an amend changes. */
 export interface Amendment {
@@ -93,6 +89,51 @@ export interface MassCancellation {
   readonly account?: string | undefined;
   readonly validUntil?: TimeInput | undefined;
 }
+
+/** Whose orders are meant; empty means the credential's own account. */
+export interface OrdersOptions extends CallOptions {
+  readonly account?: string | undefined;
+}
+
+/** Which orders are listed. */
+export interface OrderListOptions extends OrdersOptions {
+  readonly symbol?: string | undefined;
+  readonly pageSize?: number | undefined;
+}
+
+const CANCELLATION: FieldsOf<Cancellation> = {
+  clientOrderId: true,
+  account: true,
+  validUntil: true,
+};
+const AMENDMENT: FieldsOf<Amendment> = { quantity: true, price: true, ...CANCELLATION };
+const MASS_CANCELLATION: FieldsOf<MassCancellation> = {
+  symbol: true,
+  side: true,
+  account: true,
+  validUntil: true,
+};
+const NEW_ORDER: FieldsOf<NewOrder> = {
+  symbol: true,
+  side: true,
+  type: true,
+  quantity: true,
+  price: true,
+  quoteQuantity: true,
+  timeInForce: true,
+  expireTime: true,
+  postOnly: true,
+  selfTradePrevention: true,
+  clientOrderId: true,
+  account: true,
+  validUntil: true,
+};
+const ORDERS_OPTIONS: FieldsOf<OrdersOptions> = { ...CALL_OPTIONS, account: true };
+const LIST_OPTIONS: FieldsOf<OrderListOptions> = {
+  ...ORDERS_OPTIONS,
+  symbol: true,
+  pageSize: true,
+};
 
 /** An order as an answer gave it, and up to where the answer is true. */
 export type OrderAnswer = Order & {
@@ -130,6 +171,7 @@ export class Orders {
    * @throws UnknownOutcome if it may have happened and nobody could say.
    */
   async place(order: NewOrder, options: CallOptions = {}): Promise<OrderAnswer> {
+    checkCallOptions(options);
     const request = this.placing(order);
     const about = { ...options, effect: "repeatable", clientOrderId: request.clientOrderId } as const;
     const response = await this.caller.call(OrderService.method.placeOrder, request, about);
@@ -145,11 +187,13 @@ export class Orders {
     amendment: Amendment,
     options: CallOptions = {},
   ): Promise<OrderAnswer> {
+    checkFields(amendment, AMENDMENT, "amendment");
+    checkCallOptions(options);
     const { quantity, price, validUntil, account = "" } = amendment;
     const clientOrderId = amendment.clientOrderId ?? this.world.clientOrderId();
     const request: MessageInitShape<typeof AmendOrderRequestSchema> = {
       clientOrderId,
-      target: targetOf(target),
+      target: targetToChange(target),
       account,
       ...decimals({ quantity, price }),
       ...times({ validUntil }),
@@ -165,6 +209,7 @@ export class Orders {
     cancellation: Cancellation = {},
     options: CallOptions = {},
   ): Promise<OrderAnswer> {
+    checkCallOptions(options);
     const request = this.canceling(target, cancellation);
     const about = { ...options, effect: "repeatable", clientOrderId: request.clientOrderId } as const;
     const response = await this.caller.call(OrderService.method.cancelOrder, request, about);
@@ -179,6 +224,8 @@ export class Orders {
     which: MassCancellation = {},
     options: CallOptions = {},
   ): Promise<CancelAllOrdersResponse> {
+    checkFields(which, MASS_CANCELLATION, "which");
+    checkCallOptions(options);
     const { symbol = "", account = "", validUntil } = which;
     const side = enumValue(Side, which.side, "side");
     const request = { symbol, side, account, ...times({ validUntil }) };
@@ -192,8 +239,9 @@ export class Orders {
    */
   async placeMany(
     orders: Iterable<NewOrder>,
-    options: CallOptions & { readonly account?: string } = {},
+    options: OrdersOptions = {},
   ): Promise<OrderResult[]> {
+    checkCallOptions(options, ORDERS_OPTIONS);
     const requests = Array.from(orders, (order) => this.placing(order));
     const ids = requests.map((request) => request.clientOrderId);
     const { account = "" } = options;
@@ -208,8 +256,9 @@ export class Orders {
   /** Cancel up to 100 orders with one call, as `placeMany` places them. */
   async cancelMany(
     targets: Iterable<OrderTarget>,
-    options: CallOptions & { readonly account?: string } = {},
+    options: OrdersOptions = {},
   ): Promise<OrderResult[]> {
+    checkCallOptions(options, ORDERS_OPTIONS);
     const cancels = Array.from(targets, (target) => this.canceling(target, {}));
     const ids = cancels.map((request) => request.clientOrderId);
     const { account = "" } = options;
@@ -227,18 +276,15 @@ export class Orders {
    * @throws NotFound if there is none: a command with this client order id never had an effect.
    */
   async get(
-    target: string | { readonly orderId: string } | { readonly clientOrderId: string },
-    options: CallOptions & { readonly account?: string } = {},
+    target: OrderTarget,
+    options: OrdersOptions = {},
   ): Promise<OrderAnswer> {
-    const named = typeof target === "string" ? { orderId: target } : target;
+    checkCallOptions(options, ORDERS_OPTIONS);
     const response = await this.caller.call(
       OrderService.method.getOrder,
       {
         account: options.account ?? "",
-        target:
-          "orderId" in named
-            ? { case: "orderId", value: named.orderId }
-            : { case: "clientOrderId", value: named.clientOrderId },
+        target: targetOf(target),
       },
       options,
     );
@@ -248,12 +294,9 @@ export class Orders {
   /** The account's orders, by ascending order id: working ones, or closed ones. */
   list(
     filter: EnumInput<typeof OrderFilter> = "open",
-    options: CallOptions & {
-      readonly symbol?: string;
-      readonly account?: string;
-      readonly pageSize?: number;
-    } = {},
+    options: OrderListOptions = {},
   ): Pages<Order> {
+    checkCallOptions(options, LIST_OPTIONS);
     const { symbol = "", account = "", pageSize = 0 } = options;
     const which = { filter: enumValue(OrderFilter, filter, "filter"), symbol, account, pageSize };
     return new Pages(async (pageToken) => {
@@ -266,6 +309,7 @@ export class Orders {
   private placing(
     order: NewOrder,
   ): MessageInitShape<typeof PlaceOrderRequestSchema> & { clientOrderId: string } {
+    checkFields(order, NEW_ORDER, "order");
     const { quantity, quoteQuantity, price, expireTime, validUntil } = order;
     return {
       clientOrderId: order.clientOrderId ?? this.world.clientOrderId(),
@@ -289,9 +333,10 @@ export class Orders {
     target: OrderTarget,
     cancellation: Cancellation,
   ): MessageInitShape<typeof CancelOrderRequestSchema> & { clientOrderId: string } {
+    checkFields(cancellation, CANCELLATION, "cancellation");
     const { account = "", validUntil } = cancellation;
     return {
-      target: targetOf(target),
+      target: targetToChange(target),
       clientOrderId: cancellation.clientOrderId ?? this.world.clientOrderId(),
       account,
       ...times({ validUntil }),
@@ -360,17 +405,6 @@ function readResults(
       error: open ? unknownOutcome(work, earlierAttempts + 1, error) : error,
     };
   });
-}
-
-function targetOf(
-  target: OrderTarget,
-):
-  | { case: "orderId"; value: string }
-  | { case: "originalClientOrderId"; value: string } {
-  const named = typeof target === "string" ? { orderId: target } : target;
-  return "orderId" in named
-    ? { case: "orderId", value: named.orderId }
-    : { case: "originalClientOrderId", value: named.originalClientOrderId };
 }
 
 function answer(

@@ -4,7 +4,9 @@
 
 import { create } from "@bufbuild/protobuf";
 
+import { checkedUrl } from "./client_options.js";
 import { ConfigurationError, TradewireError, Unavailable } from "./errors.js";
+import { checkFields, type FieldsOf } from "./fields.js";
 import { GetServerTimeResponseSchema } from "./gen/tradewire/v1/session_service_pb.js";
 import { type Key, signRequest } from "./keys.js";
 import { errorOfJson } from "./status.js";
@@ -28,6 +30,15 @@ export interface SignedRestOptions {
   readonly world?: World | undefined;
 }
 
+const REQUEST: FieldsOf<RestRequest> = { method: true, path: true, body: true, signal: true };
+const OPTIONS: FieldsOf<SignedRestOptions> = {
+  url: true,
+  key: true,
+  environment: true,
+  fetch: true,
+  world: true,
+};
+
 /**
  * Sends signed requests and returns their JSON. Nothing is repeated: a repeat of an order needs the
  * same `clientOrderId` in its body, which is the caller's.
@@ -37,9 +48,14 @@ export class SignedRest {
   private readonly world: World;
   private clock: Promise<{ readonly offsetMs: number; readonly environment: string }> | undefined;
 
+  /**
+   * @throws TypeError if there is an option that is none.
+   * @throws ConfigurationError if the URL cannot be used.
+   */
   constructor(private readonly options: SignedRestOptions) {
-    const url = new URL(options.url);
-    this.origin = url.origin;
+    checkFields(options, OPTIONS, "options");
+    // A signature is good once, and tells no secret: it may travel in the clear.
+    this.origin = checkedUrl(options.url, true).origin;
     this.world = options.world ?? REAL_WORLD;
   }
 
@@ -47,8 +63,10 @@ export class SignedRest {
    * Send a request.
    *
    * @throws TradewireError what the venue answered; Unavailable if it did not.
+   * @throws TypeError if there is a field that is none; nothing was sent.
    */
   async send(request: RestRequest): Promise<unknown> {
+    checkFields(request, REQUEST, "request");
     const { offsetMs, environment } = await (this.clock ??= this.measure());
     const url = new URL(request.path, this.origin);
     if (url.origin !== this.origin) {

@@ -244,6 +244,19 @@ describe("an announced end", () => {
   });
 });
 
+test("a notice that asks for days of waiting is heeded for a minute", async () => {
+  const { client, venue, world } = floor();
+  await world.until(client.connection.connect());
+  venue.link.notify("connection.closing", {
+    status: status(14, "SERVER_DRAINING", { outcome: "stream_closed", retryable: "true" }),
+    closeTime: "2025-10-09T08:54:00Z",
+    retryAfterMs: "2000000000",
+  });
+  await world.pass(61_000);
+  expect(client.connection.state.phase).toBe("live");
+  expect(venue.links).toHaveLength(2);
+});
+
 describe("a session", () => {
   test("is renewed ahead of its end", async () => {
     const { client, venue, world } = floor();
