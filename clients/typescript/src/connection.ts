@@ -14,22 +14,21 @@
  * - `connection.closing` is honoured: no further call leaves on that socket, what was sent may still
  *   be answered, and then a new one is opened.
  * - A venue that lives is never quiet for long: when nothing has come for a while the time is asked
- *   for, and when nothing comes then either, the link is dead, whatever TCP believes.
+ *   for, and when nothing comes then either, the link is dead, whatever TCP believes (see `link`).
  */
 
 import type {
   DescMessage,
   DescMethodServerStreaming,
   DescMethodUnary,
-  JsonValue,
   MessageShape,
 } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 
 import type { AttemptOptions, Channel, RateLimitState } from "./channel.js";
-import { errorOfAnnouncement, errorOfClose } from "./closing.js";
-import type { ConnectionPolicy, ConnectionState } from "./connection_policy.js";
+import { errorOfAnnouncement } from "./closing.js";
+import type { ConnectionState } from "./connection_policy.js";
 import {
   ClientClosed,
   ConfigurationError,
@@ -38,7 +37,6 @@ import {
   Refused,
   ServerFault,
   TimedOut,
-  TooManyPending,
   TradewireError,
   Unavailable,
 } from "./errors.js";
@@ -50,23 +48,17 @@ import {
 } from "./gen/tradewire/v1/session_service_pb.js";
 import { type ConnectionClosing, ConfigureConnectionRequestSchema, ConnectionClosingSchema } from "./gen/tradewire/v1/websocket_pb.js";
 import { type Identity, TicketUnavailable } from "./identity.js";
-import { type Answer, Exchange } from "./json_rpc.js";
+import { Link, type LinkOptions, TICK_MS } from "./link.js";
 import { Listeners } from "./listeners.js";
 import { backoffMs, NotSent } from "./retry.js";
-import type { OpenSocket, Socket, SocketEvents } from "./socket/socket.js";
 import { MessageQueue } from "./subscription.js";
 import { jsonRpcName, readMessage, writeMessage } from "./wire.js";
-import { sleep, type World } from "./world.js";
+import { sleep } from "./world.js";
 
 /** What a connection is made of. */
-export interface ConnectionOptions {
-  readonly url: string;
+export interface ConnectionOptions extends LinkOptions {
   readonly identity: Identity | undefined;
   readonly cancelOnDisconnect: boolean;
-  readonly compression: boolean;
-  readonly policy: ConnectionPolicy;
-  readonly world: World;
-  readonly openSocket: OpenSocket;
   readonly onRateLimit: (state: RateLimitState) => void;
 }
 
@@ -74,18 +66,9 @@ export interface ConnectionOptions {
 const SETTLED_MS = 5_000;
 // What was sent before a closing notice may still be answered, for so long.
 const CLOSING_PATIENCE_MS = 5_000;
-const TICK_MS = 1_000;
 // Whatever the venue asks for: a client that waited for days would look dead.
 const RETRY_AFTER_MAX_MS = 60_000;
 const RENEWAL_PAUSE_MS = 5_000;
-
-/** A socket in use. */
-interface Link {
-  readonly exchange: Exchange;
-  readonly socket: Socket;
-  readonly lost: Promise<TradewireError>;
-  closing: ConnectionClosing | undefined;
-}
 
 /** See the head of this file. */
 export class Connection implements Channel {
@@ -186,14 +169,14 @@ export class Connection implements Channel {
     const name = jsonRpcName(method);
     let result: unknown;
     try {
-      result = await this.ask(this.live(), name, params, options);
+      result = await this.live().ask(name, params, options);
     } catch (error) {
       if (!(error instanceof Refused) || !needsSignIn(error) || this.options.identity === undefined) {
         throw error;
       }
       // Refused at the door: nothing happened, so this is no repetition.
       await this.renew();
-      result = await this.ask(this.live(), name, params, options);
+      result = await this.live().ask(name, params, options);
     }
     return readMessage(method.output, result);
   }
@@ -320,7 +303,7 @@ export class Connection implements Channel {
         this.opened += 1;
         this.become({ phase: "live", account: this.account });
         this.release();
-        error = await this.watch(link);
+        error = await link.watch();
         retryAfterMs = Math.min(Number(link.closing?.retryAfterMs ?? 0n), RETRY_AFTER_MAX_MS);
       } catch (thrown) {
         error = asTradewireError(thrown);
@@ -363,7 +346,7 @@ export class Connection implements Channel {
       if (cancelOnDisconnect) {
         const request = create(ConfigureConnectionRequestSchema, { cancelOnDisconnect });
         const params = writeMessage(ConfigureConnectionRequestSchema, request);
-        await this.ask(link, "connection.configure", params, { timeoutMs: policy.openTimeoutMs });
+        await link.ask("connection.configure", params, { timeoutMs: policy.openTimeoutMs });
       }
     } finally {
       late();
@@ -371,62 +354,24 @@ export class Connection implements Channel {
     return link;
   }
 
-  private async openLink(): Promise<Link> {
-    const { world, policy, openSocket, url, compression, onRateLimit } = this.options;
-    let lose!: (error: TradewireError) => void;
-    const lost = new Promise<TradewireError>((resolve) => {
-      lose = resolve;
-    });
-    return new Promise((resolve, reject) => {
-      const exchange = new Exchange({
-        world,
-        pendingMax: policy.pendingMax,
-        send: (text) => {
-          socket.send(text);
-        },
-        notified: (method, params) => {
-          if (method === "connection.closing") {
-            this.announced(link, params);
-          }
-        },
-        settled: () => {
-          this.tellDrained();
-        },
-        answered: ({ roundTripMs, rateLimit }: Answer) => {
-          this.roundTrip = roundTripMs;
-          if (rateLimit !== undefined) {
-            onRateLimit(rateLimit);
-          }
-        },
-        lost: (error) => {
-          socket.close();
-          lose(error);
-          reject(error);
-        },
-      });
-      const late = world.after(policy.openTimeoutMs, () => {
-        exchange.lose(new TimedOut("the connection did not open in time"));
-      });
-      const events: SocketEvents = {
-        opened: () => {
-          late();
-          resolve(link);
-        },
-        text: (data) => {
-          exchange.receive(data);
-        },
-        alive: () => {
-          exchange.alive();
-        },
-        closed: (code, reason, cause) => {
-          late();
-          exchange.lose(errorOfClose(code, reason, link.closing, cause));
-        },
-      };
-      const socket = openSocket(url, events, { compression });
-      const link: Link = { exchange, socket, lost, closing: undefined };
+  private openLink(): Promise<Link> {
+    return Link.open(this.options, {
       // From here on `close` finds it.
-      this.link = link;
+      made: (link) => {
+        this.link = link;
+      },
+      announced: (link, params) => {
+        this.announced(link, params);
+      },
+      settled: () => {
+        this.tellDrained();
+      },
+      answered: ({ roundTripMs, rateLimit }) => {
+        this.roundTrip = roundTripMs;
+        if (rateLimit !== undefined) {
+          this.options.onRateLimit(rateLimit);
+        }
+      },
     });
   }
 
@@ -438,7 +383,7 @@ export class Connection implements Channel {
       request: MessageShape<Input>,
     ): Promise<MessageShape<Output>> => {
       const params = writeMessage(method.input, request);
-      return readMessage(method.output, await this.ask(link, jsonRpcName(method), params, options));
+      return readMessage(method.output, await link.ask(jsonRpcName(method), params, options));
     };
     const { response, renewAtMs } = await identity.signIn({
       serverTime: () =>
@@ -474,36 +419,6 @@ export class Connection implements Channel {
     return this.renewal;
   }
 
-  /** Watch a live link until it is lost, and return why. */
-  private async watch(link: Link): Promise<TradewireError> {
-    const { world, policy } = this.options;
-    let askedAtMs: number | undefined;
-    let cancelTick = (): void => undefined;
-    const tick = (): void => {
-      const now = world.monotonicMs();
-      if (now - link.exchange.heardAtMs < policy.askAfterMs) {
-        askedAtMs = undefined;
-      } else if (askedAtMs === undefined) {
-        askedAtMs = now;
-        const timeoutMs = policy.quietMs;
-        this.ask(link, jsonRpcName(SessionService.method.getServerTime), {}, { timeoutMs }).catch(
-          () => undefined,
-        );
-      } else if (now - askedAtMs >= policy.quietMs - policy.askAfterMs) {
-        // Only after a question: a page in the background has few ticks, and may just not have asked.
-        link.exchange.lose(new TimedOut(`nothing came for ${String(policy.quietMs)} ms: the link is dead`));
-        return;
-      }
-      cancelTick = world.after(Math.min(TICK_MS, policy.askAfterMs), tick);
-    };
-    tick();
-    try {
-      return await link.lost;
-    } finally {
-      cancelTick();
-    }
-  }
-
   private announced(link: Link, params: unknown): void {
     const { world } = this.options;
     const closing = readMessage(ConnectionClosingSchema, params);
@@ -523,20 +438,6 @@ export class Connection implements Channel {
     if (this.current.phase === "live") {
       this.become({ phase: "connecting", attempt: 1 });
     }
-  }
-
-  private async ask(
-    link: Link,
-    name: string,
-    params: JsonValue,
-    options: AttemptOptions,
-  ): Promise<unknown> {
-    if (link.exchange.pendingCount >= this.options.policy.pendingMax) {
-      throw new NotSent(
-        new TooManyPending(`${String(this.options.policy.pendingMax)} calls wait for an answer`),
-      );
-    }
-    return link.exchange.request(name, params, options.timeoutMs, options.signal);
   }
 
   private drop(error: TradewireError): void {
