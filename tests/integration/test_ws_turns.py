@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 from tradewire_gateway.ws import WebSocketLimits
-from tradewire_gateway.ws.connection import UNANSWERED_BYTES_MAX
 from tradewire_gateway.ws.methods import targets
 from tradewire_gateway.ws.transport import STEP_FRAMES, WebSocketProtocol
 from websockets.extensions.permessage_deflate import PerMessageDeflate
@@ -117,7 +116,11 @@ async def test_large_requests_are_bounded_by_their_bytes(venue: RunningVenue, na
     # Each is 250 KB here and was 300 bytes there.
     params = {} if name == TIME else {"clientOrderId": "x" * 250_000}
     text = json.dumps(request(name, params)).ljust(250_000).encode()
-    async with limited(venue) as edge, opened(edge, extensions=DEFLATE) as (writer, protocol):
+    bound = 1 << 20
+    async with (
+        limited(venue, websocket_unanswered_bytes_max=bound) as edge,
+        opened(edge, extensions=DEFLATE) as (writer, protocol),
+    ):
         connection = protocol.connection
         assert connection is not None
         most, held = 0, connection._request
@@ -134,7 +137,7 @@ async def test_large_requests_are_bounded_by_their_bytes(venue: RunningVenue, na
         connection._serial = connection._request(None, targets()[name], Message(), None)
         writer.write(deflated(text) * 60)
         await eventually(lambda: protocol._is_held)
-        assert UNANSWERED_BYTES_MAX <= most <= UNANSWERED_BYTES_MAX + 4 * 256_000
+        assert bound <= most <= bound + 4 * 256_000
 
 
 async def test_what_came_is_answered_whole_and_in_order(venue: RunningVenue) -> None:

@@ -42,9 +42,6 @@ CLOSE_INVALID_DATA: Final = 1007
 CLOSE_POLICY: Final = 1008
 CLOSE_TRY_LATER: Final = 1013
 MALFORMED_WINDOW_S: Final = 10.0
-# Requests without an answer at which no more is read, in bytes as they came (inflated): thousands
-# of usual ones, some of the largest.
-UNANSWERED_BYTES_MAX: Final = 4 << 20
 # A setting of streams that take commands.
 RESULTS_ONLY: Final = "results_only"
 # What the venue answers of a credential that was good and is not any more, whatever it was for.
@@ -155,7 +152,7 @@ class Connection:
         if (
             self._is_held
             and self._unanswered <= self._limits.websocket_unanswered_max // 2
-            and self._unanswered_bytes <= UNANSWERED_BYTES_MAX // 2
+            and self._unanswered_bytes <= self._limits.websocket_unanswered_bytes_max // 2
         ):
             self._is_held = False
             self._wire.hold_reading(False)
@@ -195,7 +192,7 @@ class Connection:
             self.charge(refused)
         if not self._is_held and (
             self._unanswered >= self._limits.websocket_unanswered_max
-            or self._unanswered_bytes >= UNANSWERED_BYTES_MAX
+            or self._unanswered_bytes >= self._limits.websocket_unanswered_bytes_max
         ):
             self._is_held = True
             self._wire.hold_reading(True)

@@ -33,6 +33,12 @@ class WebSocketLimits:
         "requests",
         "Requests of a WebSocket connection without an answer at which it is read no further",
     )
+    websocket_unanswered_bytes_max: int = _count(
+        4 << 20,
+        "bytes",
+        "Requests of a WebSocket connection without an answer, as they came and inflated, at which "
+        "it is read no further",
+    )
     websocket_calls_max: int = _count(
         32,
         "calls",

@@ -14,6 +14,7 @@ from tradewire_contract.asyncapi.bounds import (
     STALLED_S,
     SUBSCRIPTIONS_MAX,
     UNANSWERED_MAX,
+    UNANSWERED_MIB,
 )
 
 _DESCRIPTION = f"""\
@@ -59,8 +60,8 @@ of the account) or is `unknown` (repeat it with the same client id).
 ## Limits
 
 `x-tradewire-weight` is what a call costs. `rateLimit` in an answer says what is left, unless the \
-account is exempt. {UNANSWERED_MAX} requests may wait for their answers; then the connection is \
-read no further until some have come. Who reads too slowly gets market data conflated, and \
+account is exempt. {UNANSWERED_MAX} requests, or {UNANSWERED_MIB} MiB of them, may wait for their \
+answers; then the connection is read no further until some have come. Who reads too slowly gets market data conflated, and \
 executions end with SLOW_CONSUMER; who reads nothing for {STALLED_S} s is disconnected.
 
 ## End of a connection

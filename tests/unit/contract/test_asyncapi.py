@@ -206,6 +206,7 @@ def test_the_bounds_are_those_of_the_gateway() -> None:
         "websocket_frame_bytes_max": bounds.FRAME_KIB << 10,
         "websocket_batch_max": bounds.BATCH_MAX,
         "websocket_unanswered_max": bounds.UNANSWERED_MAX,
+        "websocket_unanswered_bytes_max": bounds.UNANSWERED_MIB << 20,
         "websocket_subscriptions_max": bounds.SUBSCRIPTIONS_MAX,
         "websocket_malformed_max": bounds.MALFORMED_MAX,
         "websocket_ping_s": bounds.PING_S,
