@@ -239,6 +239,22 @@ async def test_subscriptions_of_a_connection_are_apart(
         assert caught.value.reason == "SUBSCRIPTION_NOT_FOUND"
 
 
+async def test_answer_of_a_batch_comes_before_what_its_subscriptions_bring(
+    edge: GatewayEdge, venue: RunningVenue
+) -> None:
+    async with edge.client(venue.credentials["alice"]) as client:
+        await client.call("orders.place", order("a"))
+        frames: list[Any] = []
+        client._take = frames.append  # type: ignore[method-assign]
+        # More calls than are made at once: the streams have long begun when the last is answered.
+        calls = [request("session.time", {}, number) for number in range(10, 110)]
+        streams = [request(EXECUTIONS, {"afterSequence": 0}, 1), request(MARKET_DATA, MARKET, 2)]
+        await client.send([*streams, *calls])
+        await eventually(lambda: len(frames) >= 3 and any(isinstance(one, list) for one in frames))
+        assert [type(each) for each in frames[:2]] == [list, dict]
+        assert len(frames[0]) == 102
+
+
 @pytest.mark.parametrize("method", [MARKET_DATA, EXECUTIONS])
 async def test_subscription_canceled_before_it_has_begun_is_answered(
     edge: GatewayEdge, venue: RunningVenue, method: str

@@ -42,12 +42,20 @@ class Failure(Exception):
 class Batch:
     """Collects the answers of the requests that came as one array, to be sent as one."""
 
-    __slots__ = ("_answers", "_expected", "_send")
+    __slots__ = ("_answers", "_behind", "_expected", "_send")
 
     def __init__(self, expected: int, send: Callable[[str], object]) -> None:
         self._expected = expected
         self._answers: list[str] = []
         self._send = send
+        self._behind: list[Callable[[], object]] = []
+
+    def then(self, act: Callable[[], object]) -> None:
+        """Do something once the answers are on their way, at once when they are."""
+        if self._expected:
+            self._behind.append(act)
+        else:
+            act()
 
     def add(self, answer: str | None) -> None:
         """Take an answer, None for that of a notification; the last one sends all."""
@@ -56,6 +64,10 @@ class Batch:
             self._answers.append(answer)
         if not self._expected and self._answers:
             self._send(f"[{','.join(self._answers)}]")
+        if not self._expected:
+            behind, self._behind = self._behind, []
+            for act in behind:
+                act()
 
 
 class Call(NamedTuple):

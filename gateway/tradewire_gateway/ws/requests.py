@@ -1,5 +1,6 @@
 """A request under way: it is answered once, or not at all when it is a notification."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from google.protobuf.message import Message
@@ -33,6 +34,13 @@ class Request:
         self.message = message
         self._batch = batch
         self.size = size
+
+    def then(self, act: Callable[[], object]) -> None:
+        """Do something behind the answer: it may have to wait for those of its batch."""
+        if self._batch is None:
+            act()
+        else:
+            self._batch.then(act)
 
     def succeed(self, result: str, rate_limit: str = "") -> None:
         """Answer with a result, which is JSON."""

@@ -51,6 +51,9 @@ class Subscription:
         self._was_refused = False
         self._sends: deque[Request] = deque()
         self._more = asyncio.Event()
+        # The client knows the number before it reads of it, also when it subscribes in a batch.
+        self._then = request.then
+        self._is_known = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     @property
@@ -128,6 +131,7 @@ class Subscription:
         head, closing_tag = self._head, self.target.closing_tag
         data = await call.read()
         self._accept(rate_limit_of(await call.initial_metadata()))
+        await self._is_known.wait()
         while data is not grpc.aio.EOF:
             text = render(data)
             if not connection.has_room:
@@ -161,6 +165,7 @@ class Subscription:
         assert request is not None, "the first message comes once"
         number = websocket_pb2.Subscription(subscription=self.number)
         request.succeed(_write_subscription(number), rate_limit)
+        self._then(self._is_known.set)
 
     def _refuse(self, failure: Failure, rate_limit: str = "") -> status_pb2.Status | None:
         """Answer the request with an error, or return the status that ends the subscription."""
@@ -189,4 +194,5 @@ class Subscription:
             return
         closed = websocket_pb2.SubscriptionClosed(subscription=self.number, status=status)
         name = notification_name(websocket_pb2.SubscriptionClosed.DESCRIPTOR)
-        connection.send(json_rpc.notification(name, _write_closed(closed)).encode())
+        text = json_rpc.notification(name, _write_closed(closed)).encode()
+        self._then(lambda: connection.send(text))

@@ -141,6 +141,18 @@ def test_batch_is_answered_as_one_when_the_last_answer_is_there() -> None:
     assert sent == ['[{"id":2},{"id":1}]']
 
 
+def test_what_comes_behind_a_batch_waits_for_its_answer() -> None:
+    for answers in (["1", "2"], [None, None]):
+        done: list[str] = []
+        batch = json_rpc.Batch(2, done.append)
+        batch.then(lambda done=done: done.append("behind"))  # type: ignore[misc]
+        batch.add(answers[0])
+        assert done == []
+        batch.add(answers[1])
+        batch.then(lambda done=done: done.append("at once"))  # type: ignore[misc]
+        assert done == [*(["[1,2]"] if answers[0] else []), "behind", "at once"]
+
+
 def test_batch_of_notifications_is_not_answered() -> None:
     sent: list[str] = []
     batch = json_rpc.Batch(2, sent.append)
