@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
-from tradewire.v1 import key_service_pb2
+from tradewire.v1 import key_service_pb2, session_service_pb2
+from tradewire_gateway.ws.credential import Credential as CallCredential
 from websockets.exceptions import InvalidStatus
 
 from tests.support.venue import Clock, Credential, RunningVenue, Stubs, session_request
@@ -141,6 +142,35 @@ async def test_ticket_is_good_once(edge: GatewayEdge, alice: Credential) -> None
     assert both == (401, "UNAUTHENTICATED")
 
 
+async def test_upgrade_with_what_would_be_ignored_is_refused(
+    edge: GatewayEdge, alice: Credential
+) -> None:
+    async with edge.client(alice) as client:
+        ticket = (await client.call("session.ticket"))["ticket"]
+    for query, headers, text in (
+        (f"?token={alice.token[:40]}", {}, "token is not it"),
+        (f"?ticket={ticket}&x-y=", {}, "x-y is not it"),
+        (f"?Ticket={ticket}", {}, "Ticket is not it"),
+        ("?" + "&".join("abcdefghijklmnopqr"), {}, "more than 16"),
+        ("?a%0A%C3%A9", {}, "a\\n"),
+        ("", {"X-Api-Key": alice.key_id}, "is not signed"),
+        (f"?ticket={ticket}", {"x-api-signature": "a"}, "is not signed"),
+    ):
+        with pytest.raises(InvalidStatus) as caught:
+            async with WsClient.connect(f"{edge.url}{query}", headers=headers):
+                pass
+        response = caught.value.response
+        status = json.loads(response.body or b"")
+        assert (response.status_code, reason_of(status)) == (400, "MESSAGE_MALFORMED")
+        assert text in status["message"], status["message"]
+        if "16" not in text:
+            for way in ("authorization: Bearer", "`ticket`", "session.login"):
+                assert way in status["message"]
+    # None of them has used the ticket up.
+    async with WsClient.connect(f"{edge.url}?ticket={ticket}") as client:
+        assert (await client.call("orders.list"))["orders"] == []
+
+
 async def test_ticket_is_not_used_up_by_a_page_that_may_not_connect(
     edge: GatewayEdge, alice: Credential
 ) -> None:
@@ -219,14 +249,85 @@ async def test_key_that_was_revoked_before_anything_was_asked_ends_the_connectio
             assert await client.closed() == (1008, "CREDENTIAL_ENDED")
 
 
-async def test_logout_ends_the_streams_and_the_connection(
+async def test_logout_ends_what_is_private_and_the_connection_goes_on(
+    edge: GatewayEdge, venue: RunningVenue, alice: Credential
+) -> None:
+    async with edge.client() as client:
+        market = await client.subscribe("marketData.stream", {"symbols": ["BTC-USD"]})
+        await client.sign_in(alice)
+        await client.call("orders.place", order("a"))
+        stream = await client.subscribe("executions.stream")
+        entry = await client.subscribe("orders.enter", {})
+        answers = [
+            client.ask("session.logout"),
+            client.ask("orders.list"),
+            client.ask("orders.place", order("b")),
+            client.ask("executions.stream"),
+        ]
+        assert await answers[0] == {}
+        for answer in answers[1:]:
+            with pytest.raises(RpcError) as caught:
+                await answer
+            assert caught.value.reason == "UNAUTHENTICATED"
+        for number in (stream, entry):
+            closed = await client.expect(
+                lambda each, number=number: (
+                    each["method"] == "subscription.closed"
+                    and each["params"]["subscription"] == number
+                )
+            )
+            assert "status" not in closed["params"]
+            assert reason_of(client.messages(number)[-1]["closing"]["status"]) == "CREDENTIAL_ENDED"
+        # Somebody else may come now, with a stream of orders of their own.
+        await client.sign_in(venue.credentials["bob"])
+        placed = await client.call("orders.place", order("c", price="101"))
+        assert placed["order"]["account"] == "bob"
+        await client.expect(
+            lambda each: each["params"].get("subscription") == market and '"101' in json.dumps(each)
+        )
+
+
+async def test_logout_ends_streams_of_a_session_that_was_renewed(
     edge: GatewayEdge, alice: Credential
 ) -> None:
     async with edge.client(alice) as client:
         stream = await client.subscribe("executions.stream")
+        await client.sign_in(alice)
         await client.call("session.logout")
-        assert await client.closed() == (1008, "CREDENTIAL_ENDED")
-        assert "closing" in client.messages(stream)[-1]
+        closed = await client.notified("subscription.closed")
+        assert closed["subscription"] == stream
+        assert reason_of(closed["status"]) == "CREDENTIAL_ENDED"
+        assert await reason_for(client, "orders.list") == "UNAUTHENTICATED"
+
+
+async def test_sign_in_that_may_do_something_else_is_refused_and_leaves_no_session(
+    edge: GatewayEdge, venue: RunningVenue, alice: Credential, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    of_session = CallCredential.of_session
+
+    def noting(session: session_service_pb2.CreateSessionResponse) -> CallCredential:
+        made.append(session.token)
+        return of_session(session)
+
+    monkeypatch.setattr(CallCredential, "of_session", noting)
+    other_key = session_request(await venue.create_key("alice"), "sandbox")
+    bob = session_request(venue.credentials["bob"], "sandbox")
+    async with edge.client(alice) as client:
+        ticket = (await client.call("session.ticket", scopes=["SCOPE_READ"]))["ticket"]
+        for params in (
+            json_format.MessageToDict(other_key),
+            json_format.MessageToDict(bob),
+            {"ticket": ticket},
+        ):
+            assert await reason_for(client, "session.login", params) == "CONNECTION_IN_USE"
+            async with edge.client(headers=bearer(made[-1])) as left:
+                assert await reason_for(left, "orders.list") == "TOKEN_INVALID"
+        assert (await client.call("orders.place", order("a")))["order"]["account"] == "alice"
+        await client.sign_in(alice)
+        async with edge.client(headers=bearer(made[-1])) as renewed:
+            assert await renewed.call("orders.list")
+        assert len(set(made)) == 5
 
 
 async def test_scope_is_needed(edge: GatewayEdge, venue: RunningVenue) -> None:

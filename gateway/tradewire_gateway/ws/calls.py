@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import grpc.aio
 from google.protobuf.message import Message
+from tradewire.v1 import session_service_pb2
 from tradewire_contract.statuses import make_status
 
+from tradewire_gateway.ws.credential import Credential, Metadata
 from tradewire_gateway.ws.json_rpc import Failure
+from tradewire_gateway.ws.methods import targets
 from tradewire_gateway.ws.requests import Request
 from tradewire_gateway.ws.upstream import failure_of, rate_limit_of
 
@@ -30,6 +33,7 @@ class Calls:
         self._at_once_max = at_once_max
         self._timeout_s = timeout_s
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
         self._waiting: deque[tuple[Request, Done]] = deque()
 
     def start(self, request: Request, done: Done) -> None:
@@ -80,8 +84,37 @@ class Calls:
             request.fail(Failure(make_status("INTERNAL", text)))
         else:
             failure = done(request, response)
+            if failure is not None:
+                await self._undo(request, response)
             await connection.room()
             if failure is None:
                 request.succeed(text, rate_limit)
             else:
                 request.fail(failure, rate_limit)
+
+    async def _undo(self, request: Request, response: Message) -> None:
+        """End the session that a sign-in has made, which the connection does not take; also when
+        the connection ends meanwhile.
+        """
+        message = request.message
+        if not isinstance(message, session_service_pb2.CreateSessionRequest):
+            return
+        if message.WhichOneof("proof") == "token":
+            # It is one that was there before.
+            return
+        assert isinstance(response, session_service_pb2.CreateSessionResponse), "it has signed in"
+        metadata = self._connection.metadata_of(Credential.of_session(response))
+        task = asyncio.get_running_loop().create_task(self._end_session(metadata))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        await asyncio.shield(task)
+
+    async def _end_session(self, metadata: Metadata) -> None:
+        target = next(target for target in targets().values() if target.is_sign_out)
+        try:
+            await self._connection.upstream.unary(target)(
+                target.request(), timeout=self._timeout_s, metadata=metadata
+            )
+        except (grpc.aio.AioRpcError, grpc.aio.UsageError) as error:
+            # It ends by itself, within its lifetime.
+            logger.warning("a session that nobody uses was not ended: %r", error)

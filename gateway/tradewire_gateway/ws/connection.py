@@ -3,7 +3,7 @@
 Order. Commands reach the engine in the order in which they came: they go through one stream. A call
 that may change something and is no command (a batch, a withdrawal) waits for the commands before
 it, and those behind it wait for its answer: `_line` holds what waits. Reads and subscriptions wait
-for nobody, except for a sign-in that came before them.
+for nobody, except for a sign-in or sign-out that came before them.
 """
 
 import time
@@ -89,6 +89,9 @@ class Connection:
     ) -> None:
         self.upstream = upstream
         self.has_ended = False
+        # Goes up when the client signs out: what began before is none of what comes then.
+        self.tenure = 0
+        self._is_leaving = False
         self._wire = wire
         self._limits = limits
         self._address = address
@@ -134,6 +137,10 @@ class Connection:
         """Return what calls carry now."""
         return self._metadata
 
+    def metadata_of(self, credential: Credential) -> Metadata:
+        """Return what calls of this client carry with another credential."""
+        return metadata_of(credential, self._address)
+
     @property
     def subscriptions(self) -> int:
         """How many subscriptions there are."""
@@ -162,14 +169,18 @@ class Connection:
         if self._subscriptions.pop(subscription.number, None) is not None:
             self._meters.subscriptions.dec()
 
-    def look_for_end(self, data: bytes, stream: Target | CommandStream) -> None:
+    def look_for_end(self, data: bytes, stream: Target | CommandStream, tenure: int) -> None:
         """End the connection when the last message of a stream says that its credential ended."""
         status = closing_status(data, stream.response)
         if status is not None:
-            self.look_at(status)
+            self.look_at(status, tenure)
 
-    def look_at(self, status: status_pb2.Status) -> None:
-        """End the connection when an error says that its credential is none any more."""
+    def look_at(self, status: status_pb2.Status, tenure: int) -> None:
+        """End the connection when an error says that its credential is none any more, unless the
+        client itself has ended it: then only what needs it ends.
+        """
+        if self._is_leaving or tenure != self.tenure:
+            return
         if status.code == code_pb2.UNAUTHENTICATED and reason_of(status) in _CREDENTIAL_ENDED:
             text = "the key was revoked or has expired, or the session ended"
             self.end(make_status("CREDENTIAL_ENDED", text), CLOSE_POLICY)
@@ -296,7 +307,7 @@ class Connection:
             if pipe is not None:
                 pipe.put(request)
                 return
-        if target.is_sign_in:
+        if target.is_sign_in or target.is_sign_out:
             self._sign_ins += 1
         if (not self._line or self._overtakes(request)) and self._may_start(request):
             self._start(request)
@@ -352,30 +363,48 @@ class Connection:
             pipe.put(request)
         else:
             self._serial = request
+            self._is_leaving = target.is_sign_out
             self._calls.start(request, self._serial_done)
 
     def _serial_done(self, request: Request, response: Message | None) -> Failure | None:
         self._serial = None
+        self._is_leaving = False
         failure = None
-        if request.target.is_sign_in:
+        if request.target.is_sign_in or request.target.is_sign_out:
             self._sign_ins -= 1
-            if isinstance(response, session_service_pb2.CreateSessionResponse):
-                failure = self._sign_in(Credential.of_session(response))
+        if isinstance(response, session_service_pb2.CreateSessionResponse):
+            failure = self._sign_in(Credential.of_session(response))
+        elif request.target.is_sign_out and response is not None:
+            self._sign_out()
         self.advance()
         return failure
 
     def _sign_in(self, credential: Credential) -> Failure | None:
-        """Call with this credential from now on, if it is of the account of the former one."""
+        """Call with this credential from now on, if it may do what the former one may: streams that
+        are open go on with that.
+        """
         former = self._credential
-        if former is not None and former.account != credential.account:
-            text = (
-                f"the connection is signed in as {former.account or 'somebody else'}: open another "
-                f"one for {credential.account}"
-            )
+        text = "" if former is None else former.differs(credential)
+        if text:
             return Failure(make_status("CONNECTION_IN_USE", text))
         self._credential = credential
         self._metadata = metadata_of(credential, self._address)
         return None
+
+    def _sign_out(self) -> None:
+        """Forget the credential, and end what needs it. The venue itself ends the streams of the
+        session, and says so in each; those of a former one, which was renewed, are ended here.
+        """
+        ended, self._credential = self._metadata, None
+        self._metadata = metadata_of(None, self._address)
+        self.tenure += 1
+        for pipe in self._pipes.values():
+            pipe.stop()
+        self._pipes.clear()
+        status = make_status("CREDENTIAL_ENDED", "the connection was signed out")
+        for subscription in tuple(self._subscriptions.values()):
+            if not subscription.target.is_public and subscription.metadata is not ended:
+                subscription.finish(status)
 
     def _subscribe(self, request: Request) -> None:
         most = self._limits.websocket_subscriptions_max

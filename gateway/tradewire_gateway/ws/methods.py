@@ -29,8 +29,10 @@ from tradewire_gateway.ws.json_form import reader, writer
 STATUS = "google.rpc.Status"
 CLOSING = "tradewire.v1.Closing"
 RATE_LIMIT = "tradewire.v1.RateLimit"
-# What signs a connection in beside answering: it is the gateway's own business.
+# What signs a connection in and out beside answering: it is the gateway's own business.
 SIGN_IN = session_service_pb2.CreateSessionRequest.DESCRIPTOR.full_name
+SIGN_OUT = session_service_pb2.EndSessionRequest.DESCRIPTOR.full_name
+PUBLIC = "public"
 _VARINT_LIMIT = 0x80
 _LENGTH_DELIMITED = 2
 
@@ -76,6 +78,7 @@ class Target:
     """A method of JSON-RPC. `read` makes its request of parameters, `write` JSON of its response.
 
     `closing_tag` is how a stream's last message begins, which says why it ended; None without one.
+    What `is_public` needs no credential.
     """
 
     name: str
@@ -86,7 +89,9 @@ class Target:
     read: Callable[[object], Message]
     write: Callable[[Message], str]
     is_read: bool
+    is_public: bool
     is_sign_in: bool
+    is_sign_out: bool
     command: Command | None
     closing_tag: bytes | None
 
@@ -150,7 +155,9 @@ def _target(method: Method, *, is_read: bool, streams: tuple[CommandStream, ...]
         read=reader(method.request),
         write=writer(method.response),
         is_read=is_read,
+        is_public=method.scope == PUBLIC,
         is_sign_in=method.request.full_name == SIGN_IN,
+        is_sign_out=method.request.full_name == SIGN_OUT,
         command=_command(method, streams) if kind is Kind.UNARY and not is_read else None,
         closing_tag=_closing_tag(method.response) if kind is not Kind.UNARY else None,
     )

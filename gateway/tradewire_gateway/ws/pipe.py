@@ -46,6 +46,7 @@ class CommandPipe:
     ) -> None:
         """`first` are settings of the stream, which its first frame says."""
         self._connection = connection
+        self._tenure = connection.tenure
         self._stream = stream
         self._first = first
         self._waiting: deque[Request] = deque()
@@ -149,7 +150,7 @@ class CommandPipe:
             self._is_open = True
             message = parse(data)
             if not message.HasField(batch_of):
-                connection.look_for_end(data, stream)
+                connection.look_for_end(data, stream, self._tenure)
                 continue
             batch = getattr(message, batch_of)
             results = getattr(batch, stream.results)

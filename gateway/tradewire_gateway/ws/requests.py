@@ -17,7 +17,7 @@ class Request:
     the bytes that it came in.
     """
 
-    __slots__ = ("_batch", "_connection", "id", "message", "size", "target")
+    __slots__ = ("_batch", "_connection", "_tenure", "id", "message", "size", "target")
 
     def __init__(
         self,
@@ -29,6 +29,7 @@ class Request:
         size: int,
     ) -> None:
         self._connection = connection
+        self._tenure = connection.tenure
         self.id = id_text
         self.target = target
         self.message = message
@@ -53,4 +54,4 @@ class Request:
         self._connection.answer(text, self._batch, self.size)
         if not self.target.is_sign_in:
             # A login that fails says nothing of the credential that the connection has.
-            self._connection.look_at(error.status)
+            self._connection.look_at(error.status, self._tenure)

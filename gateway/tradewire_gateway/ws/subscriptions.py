@@ -16,6 +16,7 @@ from tradewire.v1 import websocket_pb2
 from tradewire_contract.statuses import make_status
 
 from tradewire_gateway.ws import json_rpc
+from tradewire_gateway.ws.credential import Metadata
 from tradewire_gateway.ws.json_form import writer
 from tradewire_gateway.ws.json_rpc import Failure
 from tradewire_gateway.ws.methods import Kind, notification_name
@@ -38,6 +39,10 @@ class Subscription:
 
     def __init__(self, connection: "Connection", number: int, request: Request) -> None:
         self._connection = connection
+        self._tenure = connection.tenure
+        # What it was opened with, None before.
+        self.metadata: Metadata | None = None
+        self._ended_with: status_pb2.Status | None = None
         self.number = number
         self.target = request.target
         self._request: Request | None = request
@@ -75,6 +80,12 @@ class Subscription:
         if self.target.kind is not Kind.PIPE:
             self._cancel_task()
 
+    def finish(self, status: status_pb2.Status) -> None:
+        """End it for a reason that the client is told."""
+        self._ended_with = status
+        self._is_canceled = True
+        self._cancel_task()
+
     def stop(self) -> None:
         """End it with its connection: nothing more is said."""
         self._is_canceled = True
@@ -88,8 +99,12 @@ class Subscription:
 
     async def _run(self) -> None:
         self._has_begun = True
-        if self._is_canceled and (self.target.kind is not Kind.PIPE or self._connection.has_ended):
-            self._end(None)
+        if self._is_canceled and (
+            self.target.kind is not Kind.PIPE
+            or self._connection.has_ended
+            or self._ended_with is not None
+        ):
+            self._end(self._ended_with)
             return
         status: status_pb2.Status | None = None
         channel = self._connection.upstream.lease()
@@ -102,7 +117,7 @@ class Subscription:
             await self._read(call)
         except asyncio.CancelledError:
             # By the client, or with the connection, which then says nothing any more.
-            pass
+            status = self._ended_with
         except grpc.aio.AioRpcError as error:
             status = self._refuse(failure_of(error), rate_limit_of(error.initial_metadata()))
         except grpc.aio.UsageError:
@@ -120,11 +135,11 @@ class Subscription:
             self._end(status)
 
     def _open(self, channel: StreamChannel) -> Any:
-        connection = self._connection
+        self.metadata = self._connection.metadata()
         stub = channel.stream(self.target)
         if self.target.kind is Kind.PIPE:
-            return stub(metadata=connection.metadata())
-        return stub(self._first, metadata=connection.metadata())
+            return stub(metadata=self.metadata)
+        return stub(self._first, metadata=self.metadata)
 
     async def _read(self, call: Any) -> None:
         connection, render = self._connection, renderer(self.target.response.DESCRIPTOR)
@@ -138,7 +153,7 @@ class Subscription:
                 await connection.room()
             connection.send(head + text + _TAIL)
             if closing_tag is not None and data.startswith(closing_tag):
-                connection.look_for_end(data, self.target)
+                connection.look_for_end(data, self.target, self._tenure)
             data = await call.read()
 
     async def _write(self, call: Any) -> None:
@@ -184,8 +199,9 @@ class Subscription:
             return
         request, self._request = self._request, None
         if request is not None:
-            # Canceled by a client that has guessed its number.
-            request.fail(Failure(make_status("SUBSCRIPTION_NOT_FOUND", "it was canceled")))
+            # Canceled by a client that has guessed its number, if for nothing else.
+            why = status or make_status("SUBSCRIPTION_NOT_FOUND", "it was canceled")
+            request.fail(Failure(why))
             return
         for each in self._sends:
             each.fail(lost())

@@ -62,6 +62,34 @@ def test_token_that_says_nothing(token: str) -> None:
     found = Credential.of_header(f"Bearer {token}")
     assert found is not None
     assert (found.account, found.expires_s, found.has_expired) == ("", None, False)
+    assert (found.key, found.scopes) == ("", frozenset())
+
+
+def test_key_and_scopes_of_a_token() -> None:
+    known = {"account": "alice", "exp": 5, "sub": "k", "scope": "read trade"}
+    for claims, key, scopes in (
+        (known, "k", {"read", "trade"}),
+        (known | {"sub": 1}, "", set()),
+        (known | {"scope": ["read"]}, "", set()),
+    ):
+        found = Credential.of_header(f"Bearer {jwt(claims)}")
+        assert found is not None
+        assert (found.account, found.key, found.scopes) == ("alice", key, scopes)
+
+
+def test_who_differs() -> None:
+    former = Credential("t", "alice", key="k1", scopes=frozenset({"read", "trade"}))
+    for other, text in (
+        (Credential("u", "alice", key="k1", scopes=former.scopes), ""),
+        (Credential("u", "alice"), ""),
+        (Credential("u", "bob", key="k1", scopes=former.scopes), "as alice: open another one for"),
+        (Credential("u", "alice", key="k2", scopes=former.scopes), "for the key k2"),
+        (Credential("u", "alice", key="k1", scopes=frozenset({"read"})), "for the scopes read,"),
+    ):
+        found = former.differs(other)
+        assert text in found
+        assert bool(found) == bool(text)
+    assert "as somebody else" in Credential("opaque").differs(former)
 
 
 def test_metadata_of_calls() -> None:
