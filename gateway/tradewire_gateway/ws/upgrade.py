@@ -16,6 +16,7 @@ import grpc.aio
 from google.rpc import status_pb2
 from tradewire.v1 import session_service_pb2
 from tradewire_contract import reasons
+from tradewire_contract.json_form.fields import shown
 from tradewire_contract.statuses import make_status
 from websockets.datastructures import Headers, MultipleValuesError
 from websockets.http11 import Request, Response
@@ -29,6 +30,13 @@ from tradewire_gateway.ws.upstream import Upstream, failure_of, reason_of
 TICKET: Final = "ticket"
 TICKET_S: Final = 10.0
 QUERY_MAX: Final = 1_024
+QUERY_FIELDS_MAX: Final = 16
+# The headers of a signed request: what opens a connection has no signature.
+SIGNED: Final = "x-api-"
+SIGN_IN_BY: Final = (
+    "sign in with the header `authorization: Bearer <token>`, with the parameter `ticket`, or with "
+    "`session.login` on the connection"
+)
 _UNKNOWN_ADDRESS = "unknown"
 
 
@@ -50,6 +58,8 @@ class Upgrade:
     origin: str | None
     authorization: str | None
     ticket: str | None
+    # A name in the query or among the headers that would be ignored.
+    unknown: str
 
     @classmethod
     def of(cls, request: Request, transport: asyncio.Transport) -> "Upgrade":
@@ -60,11 +70,8 @@ class Upgrade:
         url = urlsplit(request.path)
         if len(url.query) > QUERY_MAX:
             raise Refusal("REQUEST_TOO_LARGE", f"the query has more than {QUERY_MAX} bytes")
-        tickets = [
-            value
-            for name, value in parse_qsl(url.query, keep_blank_values=True, max_num_fields=16)
-            if name == TICKET
-        ]
+        query = _query(url.query)
+        tickets = [value for name, value in query if name == TICKET]
         if len(tickets) > 1:
             raise Refusal("UNAUTHENTICATED", "there are two tickets: send one")
         return cls(
@@ -73,6 +80,7 @@ class Upgrade:
             origin=_header(request.headers, "origin"),
             authorization=_header(request.headers, "authorization"),
             ticket=tickets[0] if tickets else None,
+            unknown=_unknown(query, request.headers),
         )
 
     def check(self, origins: Callable[[str], bool], *, is_draining: bool) -> None:
@@ -85,6 +93,8 @@ class Upgrade:
         if self.origin is not None and not origins(self.origin):
             text = "pages of this origin may not connect"
             raise Refusal("ORIGIN_NOT_ALLOWED", text)
+        if self.unknown:
+            raise Refusal("MESSAGE_MALFORMED", f"{self.unknown}: {SIGN_IN_BY}")
         if is_draining:
             raise Refusal("NOT_SERVING", "the gateway ends; connect again")
 
@@ -135,6 +145,29 @@ def refusal_response(refusal: Refusal) -> Response:
         ]
     )
     return Response(code.value, code.phrase, headers, body)
+
+
+def _query(text: str) -> list[tuple[str, str]]:
+    """Return the parameters of a query.
+
+    Raises Refusal when there are far too many.
+    """
+    try:
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=QUERY_FIELDS_MAX)
+    except ValueError:
+        text = f"the query has more than {QUERY_FIELDS_MAX} parameters"
+        raise Refusal("MESSAGE_MALFORMED", text) from None
+
+
+def _unknown(query: list[tuple[str, str]], headers: Headers) -> str:
+    """Return what is wrong with a name that says nothing here, empty if all say something."""
+    for name, _ in query:
+        if name != TICKET:
+            return f"the query has one parameter, `{TICKET}`, and {shown(name)} is not it"
+    for name in headers:
+        if name.lower().startswith(SIGNED):
+            return f"{shown(name)}: the request of an upgrade is not signed"
+    return ""
 
 
 def _header(headers: Headers, name: str) -> str | None:
