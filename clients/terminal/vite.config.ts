@@ -1,4 +1,4 @@
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   base: "/console/",
@@ -10,4 +10,6 @@ export default defineConfig({
     sourcemap: false,
     chunkSizeWarningLimit: 600,
   },
+  // The colours are tested; tests see no other style sheet.
+  test: { css: { include: /tokens\.css/ } },
 });

@@ -252,8 +252,21 @@ async def test_a_key_that_is_wrong_is_said_so(terminal: Terminal) -> None:
     await page.fill("#api-key", terminal.entry("demo-1")["api_key"])
     await page.fill("#secret", terminal.entry("demo-2")["private_key"])
     await page.click("role=button[name='Sign in']")
-    await page.wait("[role=alert]:has-text('string to sign')")
+    # In the words of somebody who trades; what the venue says stands below.
+    await page.wait("[role=alert] p:has-text('do not belong together')")
+    await page.wait("[role=alert] .said:has-text('string to sign')")
+    assert await page.do("evaluate", code="document.activeElement.type") == "submit"
     assert await page.barriers() == []
+    # The key cannot be read over a shoulder, unless it is asked for.
+    masked = "getComputedStyle(document.getElementById('secret')).webkitTextSecurity"
+    assert await page.do("evaluate", code=masked) == "disc"
+    await page.shot(SHOTS, "sign-in-refused")
+    await page.click("role=button[name='Show private key']")
+    assert await page.do("evaluate", code=masked) == "none"
+    assert await page.barriers() == []
+    await page.click("role=button[name='Hide private key']")
+    assert await page.do("evaluate", code=masked) == "disc"
+    assert await page.do("value", at="#secret") == terminal.entry("demo-2")["private_key"]
     # A whole key file does, too; nothing of it is kept.
     await page.fill("#secret", json.dumps(terminal.entry("demo-2")))
     await page.click("role=button[name='Sign in']")
@@ -299,6 +312,9 @@ async def test_every_view_is_usable_in_both_schemes(terminal: Terminal, other: C
             for view in ("Chart", "Book", "Trade", "Account") if width < 760 else ("",):
                 if view:
                     await page.click(f"nav >> role=button[name=/^{view}/]")
+                # Whose money it is, and where.
+                await page.wait(".account-name:text-is('demo-1')")
+                await page.wait(".environment:text-is('sandbox')")
                 assert await page.do("evaluate", code=OVERFLOW) <= 0, (width, view)
                 await page.shot(SHOTS, "-".join(filter(None, (str(width), scheme, view.lower()))))
                 if (width, scheme) in LOOKED_AT:

@@ -50,7 +50,7 @@ describe("ladderOf", () => {
 
   it("has no spread without both sides, and no rows of an empty book", () => {
     const empty = { symbol: "BTC-USD", bids: [], asks: [] };
-    expect(ladderOf(empty, [], "0.01", 10)).toEqual({ bids: [], asks: [], spread: undefined, spreadBasisPoints: undefined });
+    expect(ladderOf(empty, [], "0.01", 10)).toEqual({ bids: [], asks: [], levels: 0, spread: undefined, spreadBasisPoints: undefined });
     expect(ladderOf({ ...empty, bids: BOOK.bids }, [], "0.01", 10).spread).toBeUndefined();
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fieldErrors, Refusal } from "../src/domain/refusal.js";
+import { fieldErrors, Refusal, signInProblem } from "../src/domain/refusal.js";
 
 describe("fieldErrors", () => {
   it("believes the fields that the venue names, in either writing", () => {
@@ -30,4 +30,18 @@ it("says the advice once", () => {
   expect(new Refusal("Off. Round it.", "PRICE_OFF_TICK", [], "Round it.").text).toBe("Off. Round it.");
   expect(new Refusal("Off: round it.", "PRICE_OFF_TICK", [], "Round it.").text).toBe("Off: round it.");
   expect(new Refusal("Off.", "PRICE_OFF_TICK").text).toBe("Off.");
+});
+
+describe("signInProblem", () => {
+  it("tells a trader what to do, and repeats what the venue said", () => {
+    const refusal = new Refusal("The signature does not match.", "SIGNATURE_INVALID", [], "Compare the string to sign.");
+    const { text, said } = signInProblem(refusal);
+    expect(text).toContain("do not belong together");
+    expect(text).not.toContain("string to sign");
+    expect(said).toBe("The signature does not match.");
+  });
+
+  it("leaves what it does not know in the venue's words, once", () => {
+    expect(signInProblem(new Refusal("Draining.", "DRAINING", [], "Try later."))).toEqual({ text: "Draining. Try later." });
+  });
 });

@@ -18,6 +18,8 @@ export interface Ladder {
   /** Best first, as many as asked for or fewer. */
   readonly bids: readonly LadderRow[];
   readonly asks: readonly LadderRow[];
+  /** How many rows the side with more of them would have, however many were asked for. */
+  readonly levels: number;
   readonly spread: Decimal | undefined;
   /** Of the spread in basis points of the middle, one decimal; undefined without both sides. */
   readonly spreadBasisPoints: string | undefined;
@@ -71,16 +73,18 @@ function spreadOf(book: Book): Pick<Ladder, "spread" | "spreadBasisPoints"> {
 
 /** Makes a ladder of at most `depth` rows for each side. */
 export function ladderOf(book: Book, orders: readonly Order[], step: Decimal, depth: number): Ladder {
+  let most = 0;
   const sides = (["buy", "sell"] as const).map((side) => {
-    const levels = groupLevels(side === "buy" ? book.bids : book.asks, side, step).slice(0, depth);
-    return rowsOf(levels, ownQuantities(orders, book.symbol, side, step));
+    const levels = groupLevels(side === "buy" ? book.bids : book.asks, side, step);
+    most = Math.max(most, levels.length);
+    return rowsOf(levels.slice(0, depth), ownQuantities(orders, book.symbol, side, step));
   });
   const [bids = [], asks = []] = sides;
   const deepest = [bids.at(-1)?.cumulative ?? ZERO, asks.at(-1)?.cumulative ?? ZERO].reduce((left, right) =>
     compare(left, right) < 0 ? right : left,
   );
   const withDepth = (row: Omit<LadderRow, "depth">): LadderRow => ({ ...row, depth: share(row.cumulative, deepest) });
-  return { bids: bids.map(withDepth), asks: asks.map(withDepth), ...spreadOf(book) };
+  return { bids: bids.map(withDepth), asks: asks.map(withDepth), levels: most, ...spreadOf(book) };
 }
 
 /** Returns the steps by which a ladder can be grouped: the tick and its multiples. */

@@ -69,6 +69,37 @@ const REJECTIONS: ReadonlyMap<string, string> = new Map([
   ["TRADING_DISABLED", "Trading is disabled for this account or the whole venue. Ask the venue."],
 ]);
 
+/** Why nobody could sign in, in the words of somebody who trades and does not write programs. */
+const SIGN_IN: ReadonlyMap<string, string> = new Map([
+  [
+    "SIGNATURE_INVALID",
+    "The venue did not accept this key. The key id and the private key do not belong together, or the key is of another venue. Take both from the same key, and check the kind of key.",
+  ],
+  ["KEY_REVOKED", "This key was revoked and does not sign in any more. Use another key."],
+  ["KEY_EXPIRED", "This key has expired. Use another key, or have a new one made."],
+  [
+    "ADDRESS_NOT_ALLOWED",
+    "This key may not be used from where you are. Sign in from an address on the key's list, or have yours added to it.",
+  ],
+  [
+    "TIMESTAMP_OUT_OF_WINDOW",
+    "This device's clock is wrong, so the venue does not accept what it signs. Set the time to automatic, then sign in again.",
+  ],
+  ["RATE_LIMITED", "Too many attempts to sign in. Wait a minute, then try again."],
+  ["TICKET_INVALID", "Signing in took too long. Try again."],
+]);
+
+/** What hindered somebody from signing in, and below it what the venue said, where that is more. */
+export interface SignInProblem {
+  readonly text: string;
+  readonly said?: string;
+}
+
+export function signInProblem(refusal: Refusal): SignInProblem {
+  const text = SIGN_IN.get(refusal.reason);
+  return text === undefined ? { text: refusal.text } : { text, said: refusal.message };
+}
+
 const FIELDS: ReadonlyMap<string, FieldName> = new Map([
   ["price", "price"],
   ["quantity", "quantity"],

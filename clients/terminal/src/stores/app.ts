@@ -1,5 +1,6 @@
 /** The whole page: signed out, signing in, or with a terminal. */
 import { signal } from "@preact/signals";
+import { Refusal, signInProblem, type SignInProblem } from "../domain/refusal.js";
 import type { Credential, Venue } from "../venue/venue.js";
 import { ConnectionStore } from "./connection.js";
 import { textOf } from "./loading.js";
@@ -15,11 +16,16 @@ export interface PageConfig {
 }
 
 export type Screen =
-  | { readonly name: "sign-in"; readonly busy: boolean; readonly problem: string }
+  | {
+      readonly name: "sign-in";
+      readonly busy: boolean;
+      /** What the last attempt came to, and which way it went. */
+      readonly problem?: SignInProblem & { readonly kind: Credential["kind"] };
+    }
   | { readonly name: "terminal"; readonly terminal: Terminal };
 
 export class App {
-  readonly screen = signal<Screen>({ name: "sign-in", busy: false, problem: "" });
+  readonly screen = signal<Screen>({ name: "sign-in", busy: false });
   readonly preferences = new Preferences();
 
   constructor(
@@ -27,8 +33,9 @@ export class App {
     private readonly makeVenue: () => Venue,
   ) {}
 
-  async signIn(credential: Credential): Promise<void> {
-    this.screen.value = { name: "sign-in", busy: true, problem: "" };
+  /** Signs in; true when the terminal is open. */
+  async signIn(credential: Credential): Promise<boolean> {
+    this.screen.value = { name: "sign-in", busy: true };
     const venue = this.makeVenue();
     const connection = new ConnectionStore();
     try {
@@ -40,9 +47,12 @@ export class App {
       };
       this.screen.value = { name: "terminal", terminal };
       terminal.start();
+      return true;
     } catch (error) {
-      this.screen.value = { name: "sign-in", busy: false, problem: textOf(error) };
+      const problem = error instanceof Refusal ? signInProblem(error) : { text: textOf(error) };
+      this.screen.value = { name: "sign-in", busy: false, problem: { ...problem, kind: credential.kind } };
       await venue.signOut().catch(() => undefined);
+      return false;
     }
   }
 
@@ -50,7 +60,7 @@ export class App {
   async signOut(): Promise<void> {
     const leave = this.#leave;
     this.#leave = undefined;
-    this.screen.value = { name: "sign-in", busy: false, problem: "" };
+    this.screen.value = { name: "sign-in", busy: false };
     await leave?.().catch(() => undefined);
   }
 

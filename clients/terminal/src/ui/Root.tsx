@@ -9,7 +9,7 @@ export function Root({ app }: { readonly app: App }): JSX.Element {
   return (
     <AppContext.Provider value={app}>
       {screen.name === "sign-in" ? (
-        <SignIn busy={screen.busy} problem={screen.problem} />
+        <SignIn {...screen} />
       ) : (
         <Workspace terminal={screen.terminal} />
       )}

@@ -13,7 +13,9 @@ import { exact, fixed } from "../../money/format.js";
 import { useLayout, useTerminal } from "../context.js";
 import { Empty, Loaded } from "../parts/Notice.js";
 
-const ROW_HEIGHT = 20;
+/** Rows are as high as the room allows between these, pixels: a short book fills its panel, a deep one is dense. */
+const ROW_HEIGHTS = { desk: [20, 26], phone: [26, 34] } as const;
+const PHONE = "(max-width: 759px)";
 const SPREAD_HEIGHT = 30;
 const ROWS_MIN = 5;
 const ROWS_MAX = 40;
@@ -93,31 +95,46 @@ export function LadderPanel(): JSX.Element {
   );
 }
 
-/** Tells how many rows of a side have room in an element. */
-function useRowCount(element: { readonly current: HTMLElement | null }): Signal<number> {
-  const count = useSignal(12);
+/** The pixels that each side has in an element, and the heights that its rows may have. */
+interface Room {
+  readonly side: number;
+  readonly heights: readonly [number, number];
+}
+
+function useRoom(element: { readonly current: HTMLElement | null }): Signal<Room> {
+  const room = useSignal<Room>({ side: 240, heights: ROW_HEIGHTS.desk });
   useEffect(() => {
     const observed = element.current;
     if (observed === null) return undefined;
     const observer = new ResizeObserver(([entry]) => {
       const height = entry?.contentRect.height ?? 0;
-      const rows = Math.floor((height - SPREAD_HEIGHT) / 2 / ROW_HEIGHT);
-      if (height > 0) count.value = Math.max(ROWS_MIN, Math.min(ROWS_MAX, rows));
+      if (height <= 0) return;
+      const heights = matchMedia(PHONE).matches ? ROW_HEIGHTS.phone : ROW_HEIGHTS.desk;
+      room.value = { side: Math.floor((height - SPREAD_HEIGHT) / 2), heights };
     });
     observer.observe(observed);
     return () => {
       observer.disconnect();
     };
   }, []);
-  return count;
+  return room;
+}
+
+/** Returns the height of rows for so many levels, and how many of them have room. */
+function fitRows({ side, heights: [least, most] }: Room, levels: number): { readonly height: number; readonly rows: number } {
+  const height = Math.max(least, Math.min(most, Math.floor(side / Math.max(levels, 1))));
+  return { height, rows: Math.max(ROWS_MIN, Math.min(ROWS_MAX, Math.floor(side / height))) };
 }
 
 function Rows(): JSX.Element {
   const { market, instruments, orders, ticket } = useTerminal();
   const layout = useLayout();
   const body = useRef<HTMLDivElement>(null);
-  const count = useRowCount(body);
-  const rows = count.value;
+  const room = useRoom(body);
+  // The most levels since the book is shown in this way: rows get lower as it fills, and do not jump back and forth.
+  const levels = useSignal(0);
+  const shownAs = useRef("");
+  const { height, rows } = fitRows(room.value, levels.value);
   const sides = useMemo(() => ({ asks: slots(rows), bids: slots(rows) }), [rows]);
   const spread = useSignal("");
   const empty = useSignal(false);
@@ -138,6 +155,9 @@ function Rows(): JSX.Element {
           fill(sides.asks, ladder.asks, decimalsOf(step), quantityDecimals);
           fill(sides.bids, ladder.bids, decimalsOf(step), quantityDecimals);
           spread.value = spreadText(ladder, decimalsOf(instrument.tickSize));
+          const way = `${book.symbol} ${step}`;
+          levels.value = shownAs.current === way ? Math.max(levels.peek(), ladder.levels) : ladder.levels;
+          shownAs.current = way;
           empty.value = ladder.asks.length === 0 && ladder.bids.length === 0;
         });
       });
@@ -160,11 +180,12 @@ function Rows(): JSX.Element {
   const take = (slot: Slot): void => {
     if (slot.price === "") return;
     ticket.takePrice(slot.price);
-    // On a phone the ticket is another view.
+    // On a phone the ticket is another view; at a desk the quantity is what is typed next.
+    document.getElementById("quantity")?.focus();
     layout.view.value = "trade";
   };
   return (
-    <div class="ladder-rows" ref={body} onKeyDown={move}>
+    <div class="ladder-rows" ref={body} style={{ "--row": `${height}px` }} onKeyDown={move}>
       {empty.value ? <Empty title="No orders in the book">The first limit order will stand here.</Empty> : null}
       <div class="ladder-side asks" role="group" aria-label="Asks, best last" hidden={empty.value}>
         {sides.asks.toReversed().map((slot) => (
@@ -212,7 +233,7 @@ function Row({ slot, side, focusable, take }: { readonly slot: Slot; readonly si
       <span class="depth-bar" ref={bar} />
       <span class="figure price">{slot.priceText}</span>
       <span class="figure">{slot.quantity}</span>
-      <span class="figure faint">{slot.cumulative}</span>
+      <span class="figure total">{slot.cumulative}</span>
       <Own slot={slot} />
     </button>
   );

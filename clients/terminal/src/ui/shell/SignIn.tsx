@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { readCredential, readKeyFile, type Algorithm, type KeyErrors } from "../../domain/keys.js";
+import type { Screen } from "../../stores/app.js";
 import { useApp } from "../context.js";
 import { Choice } from "../parts/Choice.js";
 import { Mark, Moon, Sun } from "../parts/icons.js";
@@ -11,7 +12,9 @@ const ALGORITHMS = [
   { value: "hmac", label: "HMAC-SHA256" },
 ] as const;
 
-export function SignIn({ busy, problem }: { readonly busy: boolean; readonly problem: string }): JSX.Element {
+type SignInScreen = Extract<Screen, { readonly name: "sign-in" }>;
+
+export function SignIn({ busy, problem }: SignInScreen): JSX.Element {
   const app = useApp();
   const { config, preferences } = app;
   const dark = preferences.isDark;
@@ -33,23 +36,19 @@ export function SignIn({ busy, problem }: { readonly busy: boolean; readonly pro
             {dark ? <Sun /> : <Moon />}
           </button>
         </header>
-        {problem === "" ? null : (
-          <p class="problem" role="alert">
-            {problem}
-          </p>
-        )}
         {config.demo ? (
           <>
             <button type="button" class="button primary large" disabled={busy} onClick={() => void app.signIn({ kind: "demo" })}>
               {busy ? "Signing in…" : "Open the demo account"}
             </button>
             <p class="fine">No key needed: a sandbox account with invented money.</p>
+            {problem?.kind === "demo" ? <Problem {...problem} /> : null}
             <p class="or">
               <span>or with an API key</span>
             </p>
           </>
         ) : null}
-        <KeyForm busy={busy} />
+        <KeyForm busy={busy} problem={problem?.kind === "key" ? problem : undefined} />
       </div>
       <p class="fine sign-in-foot">
         <a href={config.docs}>API documentation</a> · {config.version}
@@ -58,15 +57,27 @@ export function SignIn({ busy, problem }: { readonly busy: boolean; readonly pro
   );
 }
 
-function KeyForm({ busy }: { readonly busy: boolean }): JSX.Element {
+/** Stands beside the button that was pressed, so that it is seen on a phone too. */
+function Problem({ text, said }: { readonly text: string; readonly said?: string | undefined }): JSX.Element {
+  return (
+    <div class="problem" role="alert">
+      <p>{text}</p>
+      {said === undefined ? null : <p class="said">The venue says: {said}</p>}
+    </div>
+  );
+}
+
+function KeyForm({ busy, problem }: { readonly busy: boolean; readonly problem: SignInScreen["problem"] | undefined }): JSX.Element {
   const app = useApp();
   const apiKey = useSignal("");
   const secret = useSignal("");
   const algorithm = useSignal<Algorithm>("ed25519");
   const errors = useSignal<KeyErrors>({});
+  const shown = useSignal(false);
 
   const submit = (event: Event): void => {
     event.preventDefault();
+    if (busy) return;
     const credential = readCredential({ apiKey: apiKey.peek(), algorithm: algorithm.peek(), secret: secret.peek() });
     if (!("kind" in credential)) {
       errors.value = credential;
@@ -74,7 +85,10 @@ function KeyForm({ busy }: { readonly busy: boolean }): JSX.Element {
       return;
     }
     errors.value = {};
-    void app.signIn(credential);
+    shown.value = false;
+    void app.signIn(credential).then((signedIn) => {
+      if (signedIn) secret.value = "";
+    });
   };
   const take = (text: string): void => {
     const file = readKeyFile(text);
@@ -86,6 +100,7 @@ function KeyForm({ busy }: { readonly busy: boolean }): JSX.Element {
   };
   const { apiKey: keyError, secret: secretError } = errors.value;
   const label = algorithm.value === "hmac" ? "Secret" : "Private key";
+  const turn = shown.value ? "Hide" : "Show";
   return (
     <form class="key-form" noValidate onSubmit={submit} aria-label="Sign in with an API key" autocomplete="off">
       <div class="field" data-invalid={keyError !== undefined}>
@@ -122,10 +137,24 @@ function KeyForm({ busy }: { readonly busy: boolean }): JSX.Element {
         }}
       />
       <div class="field" data-invalid={secretError !== undefined}>
-        <label for="secret">{label}</label>
+        <div class="label-row">
+          <label for="secret">{label}</label>
+          <button
+            type="button"
+            class="text-button"
+            aria-label={`${turn} ${label.toLowerCase()}`}
+            aria-controls="secret"
+            onClick={() => {
+              shown.value = !shown.peek();
+            }}
+          >
+            {turn}
+          </button>
+        </div>
+        {/* A field for passwords would lose the lines of a PEM. */}
         <textarea
           id="secret"
-          class="mono"
+          class={shown.value ? "mono" : "mono masked"}
           rows={3}
           autocomplete="off"
           autocapitalize="none"
@@ -146,7 +175,9 @@ function KeyForm({ busy }: { readonly busy: boolean }): JSX.Element {
         Your key stays in this page's memory: it signs here, is never sent and never stored, and is gone when you reload
         or sign out. A key file pasted above fills in everything.
       </p>
-      <button type="submit" class="button large" disabled={busy}>
+      {problem === undefined ? null : <Problem {...problem} />}
+      {/* Not disabled while it is busy, which would take the focus away. */}
+      <button type="submit" class="button large" aria-disabled={busy}>
         {busy ? "Signing in…" : "Sign in"}
       </button>
     </form>

@@ -108,10 +108,12 @@ function Tools(): JSX.Element {
   const dark = app.preferences.isDark;
   return (
     <div class="tools">
-      <span class="environment">{session.environment}</span>
-      <span class="account-name" title="Account">
-        {session.account}
-      </span>
+      <p class="whose">
+        <span class="environment">{session.environment}</span>
+        <span class="account-name" title="Account">
+          {session.account}
+        </span>
+      </p>
       <button
         type="button"
         class="icon-button keys-button"

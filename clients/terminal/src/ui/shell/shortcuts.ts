@@ -21,6 +21,14 @@ function focusOn(id: string): boolean {
   return element !== null && document.activeElement === element;
 }
 
+/** Focuses the first of what a key has brought into view, once it stands there. */
+function focusFirst(...places: readonly string[]): void {
+  requestAnimationFrame(() => {
+    const found = places.map((place) => document.querySelector<HTMLElement>(place)).find((one) => one !== null);
+    found?.focus();
+  });
+}
+
 /** Focuses a field now, or as soon as what was changed stands on the page. */
 function focusSoon(id: string): void {
   if (!focusOn(id)) requestAnimationFrame(() => focusOn(id));
@@ -45,6 +53,8 @@ export function shortcutsOf(terminal: Terminal, layout: Layout, preferences: Pre
     meaning,
     act: () => {
       layout.showTab(name);
+      // Enter then amends the newest order, Tab and Enter cancel it; a list scrolls with the arrows.
+      focusFirst("#lower-panel .actions button", "#lower-panel");
     },
   });
   return [

@@ -68,6 +68,15 @@ export function OpenOrders(): JSX.Element {
   );
 }
 
+/** Takes a keyboard on to the next order when the one it was at is gone, where Enter does no harm. */
+function keepFocus(goneOrderId: string): void {
+  requestAnimationFrame(() => {
+    if (document.activeElement !== document.body) return;
+    const next = document.querySelector<HTMLElement>(`#lower-panel tr[data-order]:not([data-order="${goneOrderId}"]) .actions button`);
+    (next ?? document.getElementById("lower-panel"))?.focus();
+  });
+}
+
 function OrderRow({ order, amend }: { readonly order: Order; readonly amend: () => void }): JSX.Element {
   const terminal = useTerminal();
   const instrument = terminal.instruments.find(order.symbol);
@@ -105,7 +114,9 @@ function OrderRow({ order, amend }: { readonly order: Order; readonly amend: () 
               title="Cancel"
               aria-label={`Cancel ${describe(order)}`}
               disabled={canceling}
-              onClick={() => void terminal.cancel(order)}
+              onClick={() => void terminal.cancel(order).then(() => {
+                keepFocus(order.orderId);
+              })}
             >
               <Close />
             </button>
