@@ -8,7 +8,7 @@ import { shortcutsOf, type Shortcut } from "./shortcuts.js";
 const IN_FIELDS = [
   ["Enter", "Send the order"],
   ["Ctrl Enter", "Send the order from anywhere"],
-  ["↑ ↓", "A step up or down, with Shift ten"],
+  ["↑ ↓", "A step up or down, with Shift ten; in the book, a row"],
   ["Esc", "Leave the field or the dialog"],
 ] as const;
 

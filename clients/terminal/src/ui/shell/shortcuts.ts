@@ -81,7 +81,7 @@ export function shortcutsOf(terminal: Terminal, layout: Layout, preferences: Pre
         ticket.takePercent(percent);
       }),
     ),
-    tab("o", "Open orders", "orders"),
+    tab("o", "Open orders; Enter amends the newest", "orders"),
     tab("e", "Executions", "executions"),
     tab("h", "Order history", "history"),
     tab("a", "Balances", "balances"),

@@ -14,7 +14,7 @@ import {
 import type { Candle, Instrument, Order } from "../../../domain/types.js";
 import { decimalsOf } from "../../../money/decimal.js";
 import { exact, fixed } from "../../../money/format.js";
-import { BAR_SPACING, chartOptions, RIGHT_OFFSET, type Palette } from "./options.js";
+import { BAR_SPACING, BAR_SPACING_MAX, chartOptions, RIGHT_OFFSET, YOUNG_WIDTH, type Palette } from "./options.js";
 
 /** Points of a chart may be numbers: they are looked at and nothing is computed with them. */
 const timeOf = (candle: Candle): UTCTimestamp => (candle.openTime / 1000) as UTCTimestamp;
@@ -59,7 +59,8 @@ export class Drawing {
     this.#candles.applyOptions({
       // Rising candles are pale inside: the direction does not hang on the colour alone.
       upColor: colours.volumeUp,
-      downColor: colours.sell,
+      // The last price stands in white on the newest candle's colour.
+      downColor: colours.sellSolid,
       borderUpColor: colours.buy,
       borderDownColor: colours.sell,
       wickUpColor: colours.buy,
@@ -103,6 +104,8 @@ export class Drawing {
       return this.#candles.createPriceLine({
         price: Number(order.price),
         color: buys ? this.#colours.buy : this.#colours.sell,
+        axisLabelColor: buys ? this.#colours.buySolid : this.#colours.sellSolid,
+        axisLabelTextColor: "#ffffff",
         lineWidth: 1,
         lineStyle: LineStyle.Dashed,
         axisLabelVisible: true,
@@ -123,9 +126,11 @@ export class Drawing {
     this.#chart.remove();
   }
 
-  /** Shows the newest candles in their usual width. */
+  /** Shows the newest candles in their usual width, or wider where there are few. */
   #fit(): void {
-    this.#chart.timeScale().applyOptions({ barSpacing: BAR_SPACING, rightOffset: RIGHT_OFFSET });
+    const wide = Math.floor(YOUNG_WIDTH / Math.max(this.#history.length, 1));
+    const barSpacing = Math.max(BAR_SPACING, Math.min(BAR_SPACING_MAX, wide));
+    this.#chart.timeScale().applyOptions({ barSpacing, rightOffset: RIGHT_OFFSET });
     this.#chart.timeScale().scrollToPosition(RIGHT_OFFSET, false);
   }
 

@@ -14,6 +14,9 @@ const FONT = '"Inter Variable", system-ui, sans-serif';
 
 /** Width of a candle with its gap, in pixels, and room behind the newest, in candles. */
 export const BAR_SPACING = 7;
+/** A venue that is young has few candles: they are wider, up to this, so that they fill so many pixels. */
+export const BAR_SPACING_MAX = 16;
+export const YOUNG_WIDTH = 480;
 export const RIGHT_OFFSET = 4;
 
 export interface Palette {
@@ -23,6 +26,9 @@ export interface Palette {
   readonly panel: string;
   readonly buy: string;
   readonly sell: string;
+  /** Grounds of labels, on which white can be read. */
+  readonly buySolid: string;
+  readonly sellSolid: string;
   readonly volumeUp: string;
   readonly volumeDown: string;
   readonly accent: string;
@@ -41,6 +47,8 @@ export function palette(dark: boolean): Palette {
     panel: colour("panel"),
     buy: colour("buy"),
     sell: colour("sell"),
+    buySolid: colour("buy-solid"),
+    sellSolid: colour("sell-solid"),
     volumeUp: colour("volume-up"),
     volumeDown: colour("volume-down"),
     accent: colour("accent"),

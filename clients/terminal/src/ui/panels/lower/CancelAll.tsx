@@ -3,6 +3,13 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { useLayout, useTerminal } from "../../context.js";
 
+/** Takes a keyboard to a place when the button it was at is gone. */
+function keepFocus(place: string): void {
+  requestAnimationFrame(() => {
+    if (document.activeElement === document.body) document.querySelector<HTMLElement>(place)?.focus();
+  });
+}
+
 export function CancelAll(): JSX.Element | null {
   const terminal = useTerminal();
   const layout = useLayout();
@@ -14,6 +21,7 @@ export function CancelAll(): JSX.Element | null {
   }, [asking]);
   const stop = (): void => {
     layout.confirmingCancel.value = false;
+    keepFocus(".lower button.head-action");
   };
   if (count === 0 || !terminal.session.canTrade) return null;
   if (!asking) {
@@ -43,8 +51,10 @@ export function CancelAll(): JSX.Element | null {
         type="button"
         class="button small danger solid"
         onClick={() => {
-          stop();
-          void terminal.cancelAll();
+          layout.confirmingCancel.value = false;
+          void terminal.cancelAll().then(() => {
+            keepFocus("#lower-panel");
+          });
         }}
       >
         {count === 1 ? "Cancel 1 order" : `Cancel ${count} orders`}
