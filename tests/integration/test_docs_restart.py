@@ -42,7 +42,12 @@ def _use_key(folder: Path, data_dir: Path) -> dict[str, str]:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
-    "name", ["follow_executions.py", pytest.param("follow_executions.mts", marks=needs_node)]
+    "name",
+    [
+        "follow_executions.py",
+        "socket_follow.py",
+        pytest.param("follow_executions.mts", marks=needs_node),
+    ],
 )
 def test_executions_are_followed_across_a_restart(tmp_path: Path, name: str) -> None:
     data_dir = tmp_path / "venue"
@@ -61,9 +66,14 @@ def test_executions_are_followed_across_a_restart(tmp_path: Path, name: str) -> 
             text=True,
         ) as following:
             assert following.stdout is not None
+            assert following.stderr is not None
             try:
                 assert following.stdout.readline().startswith("1 EXECUTION_TYPE_NEW")
                 assert first.end() == 0
+                if name.endswith(".py"):
+                    # It has found nobody there, and has not given up.
+                    told = iter(following.stderr.readline, "")
+                    assert any("refused" in line for line in told), "the program has ended"
                 port = rest.rpartition(":")[2]
                 with venue_process(data_dir, "--no-bots", "--rest-port", port):
                     headers = {"authorization": f"Bearer {old_token}"}
