@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 
 from google.rpc import code_pb2
 from markupsafe import Markup
-from tradewire_contract import methods, reasons
+from tradewire_contract import asyncapi, methods, reasons
 
 from tradewire_gateway.web.collection import postman_collection
 from tradewire_gateway.web.contract_files import contract_file, explorer_bundle, proto_files
@@ -151,7 +152,7 @@ class Portal:
         self._pages = {entry.path: entry for group in self._groups for entry in group.entries}
         self._files: dict[str, Callable[[], Document | None]] = {
             "/docs/openapi.json": lambda: _file("openapi.json", JSON),
-            "/docs/asyncapi.json": lambda: _file("asyncapi.json", JSON),
+            "/docs/asyncapi.json": self._socket_document,
             "/docs/tradewire.binpb": lambda: _file("tradewire.binpb", "application/octet-stream"),
             "/docs/signing.json": lambda: _file("signing.json", JSON),
             "/docs/tradewire.postman_collection.json": self._collection,
@@ -366,6 +367,17 @@ class Portal:
         )
         headers = (("content-security-policy", _EXPLORER_POLICY),) if installed else ()
         return Document.of(page, HTML, headers=headers)
+
+    def _socket_document(self) -> Document | None:
+        """Return the document of WebSocket with the address of this venue."""
+        content = contract_file("asyncapi.json")
+        if content is None:
+            return None
+        document = json.loads(content)
+        for server in document["servers"].values():
+            host = server["variables"]["host"]
+            host["default"] = urlsplit(self._options.rest_url()).netloc or host["default"]
+        return Document.of(asyncapi.render(document), JSON)
 
     def _collection(self) -> Document | None:
         content = contract_file("openapi.json")
