@@ -61,8 +61,9 @@ of the account) or is `unknown` (repeat it with the same client id).
 
 `x-tradewire-weight` is what a call costs. `rateLimit` in an answer says what is left, unless the \
 account is exempt. {UNANSWERED_MAX} requests, or {UNANSWERED_MIB} MiB of them, may wait for their \
-answers; then the connection is read no further until some have come. Who reads too slowly gets market data conflated, and \
-executions end with SLOW_CONSUMER; who reads nothing for {STALLED_S} s is disconnected.
+answers; then the connection is read no further until some have come. Who reads too slowly gets \
+market data conflated, and executions end with SLOW_CONSUMER; who reads nothing for {STALLED_S} s \
+is disconnected.
 
 ## End of a connection
 

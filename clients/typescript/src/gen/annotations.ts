@@ -120,7 +120,7 @@ export const REASONS = {
   ORIGIN_NOT_ALLOWED: { outcome: "refused", code: 7, retryable: false, advice: "Ask the venue to allow the page's origin, or connect from a program that sends no Origin." },
   CONNECTION_LIMIT: { outcome: "refused", code: 8, retryable: true, advice: "Close connections that are not needed; one connection carries many subscriptions." },
   SUBSCRIPTION_NOT_FOUND: { outcome: "refused", code: 5, retryable: false, advice: "Use the number that the answer to the subscription's request gave." },
-  CONNECTION_IN_USE: { outcome: "refused", code: 9, retryable: false, advice: "Configure a connection before its first order." },
+  CONNECTION_IN_USE: { outcome: "refused", code: 9, retryable: false, advice: "Configure a connection before its first order. Open another one to sign in otherwise, or `session.logout` first." },
   ACCOUNT_NOT_FOUND: { outcome: "refused", code: 5, retryable: false, advice: "Leave `account` empty or name one that the credential covers." },
   INSTRUMENT_NOT_FOUND: { outcome: "refused", code: 5, retryable: false, advice: "See ListInstruments." },
   ORDER_NOT_FOUND: { outcome: "refused", code: 5, retryable: false, advice: "Check the id; a place with it may be sent." },

@@ -86,7 +86,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_SUBSCRIPTION_NOT_FOUND: _Reason.ValueType  # 28
     """The connection has no such subscription, or it takes no messages."""
     REASON_CONNECTION_IN_USE: _Reason.ValueType  # 29
-    """The connection has placed orders, or an upstream stream is open: its settings hold until it ends."""
+    """The connection has placed orders, or is signed in as somebody else: its settings hold until it ends."""
     REASON_ACCOUNT_NOT_FOUND: _Reason.ValueType  # 30
     """The account does not exist for this credential."""
     REASON_INSTRUMENT_NOT_FOUND: _Reason.ValueType  # 31
@@ -252,7 +252,7 @@ REASON_CONNECTION_LIMIT: Reason.ValueType  # 27
 REASON_SUBSCRIPTION_NOT_FOUND: Reason.ValueType  # 28
 """The connection has no such subscription, or it takes no messages."""
 REASON_CONNECTION_IN_USE: Reason.ValueType  # 29
-"""The connection has placed orders, or an upstream stream is open: its settings hold until it ends."""
+"""The connection has placed orders, or is signed in as somebody else: its settings hold until it ends."""
 REASON_ACCOUNT_NOT_FOUND: Reason.ValueType  # 30
 """The account does not exist for this credential."""
 REASON_INSTRUMENT_NOT_FOUND: Reason.ValueType  # 31

@@ -958,7 +958,7 @@ class Reason(betterproto2.Enum):
 
     CONNECTION_IN_USE = 29
     """
-    The connection has placed orders, or an upstream stream is open: its settings hold until it ends.
+    The connection has placed orders, or is signed in as somebody else: its settings hold until it ends.
     """
 
     ACCOUNT_NOT_FOUND = 30

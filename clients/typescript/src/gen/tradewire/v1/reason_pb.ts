@@ -226,7 +226,7 @@ export enum Reason {
   SUBSCRIPTION_NOT_FOUND = 28,
 
   /**
-   * The connection has placed orders, or an upstream stream is open: its settings hold until it ends.
+   * The connection has placed orders, or is signed in as somebody else: its settings hold until it ends.
    *
    * @generated from enum value: REASON_CONNECTION_IN_USE = 29;
    */
