@@ -245,7 +245,7 @@ async def test_answer_of_a_batch_comes_before_what_its_subscriptions_bring(
     async with edge.client(venue.credentials["alice"]) as client:
         await client.call("orders.place", order("a"))
         frames: list[Any] = []
-        client._take = frames.append  # type: ignore[method-assign]
+        client._take = frames.append
         # More calls than are made at once: the streams have long begun when the last is answered.
         calls = [request("session.time", {}, number) for number in range(10, 110)]
         streams = [request(EXECUTIONS, {"afterSequence": 0}, 1), request(MARKET_DATA, MARKET, 2)]
