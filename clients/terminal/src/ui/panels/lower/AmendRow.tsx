@@ -5,13 +5,12 @@ import { useEffect, useRef } from "preact/hooks";
 import { amendProblems, changesOf } from "../../../domain/amending.js";
 import { fieldErrors, Refusal, type FieldErrors } from "../../../domain/refusal.js";
 import type { Order } from "../../../domain/types.js";
-import { exact, timeOfDay } from "../../../money/format.js";
+import { exact } from "../../../money/format.js";
 import { textOf } from "../../../stores/loading.js";
 import { useTerminal } from "../../context.js";
 import { Check, Close } from "../../parts/icons.js";
-import { SideLabel } from "../../parts/SideLabel.js";
 import { Cell } from "../../parts/Table.js";
-import { termsText } from "./columns.js";
+import { OrderHead } from "./columns.js";
 import { COLUMNS } from "./OpenOrders.js";
 
 export function AmendRow({ order, close }: { readonly order: Order; readonly close: () => void }): JSX.Element {
@@ -64,16 +63,7 @@ export function AmendRow({ order, close }: { readonly order: Order; readonly clo
           }
         }}
       >
-        <Cell column={COLUMNS.time}>
-          <span class="figure">{timeOfDay(order.createTime)}</span>
-        </Cell>
-        <Cell column={COLUMNS.symbol} kind="lead">
-          {order.symbol}
-        </Cell>
-        <Cell column={COLUMNS.side}>
-          <SideLabel side={order.side} />
-        </Cell>
-        <Cell column={COLUMNS.terms}>{termsText(order)}</Cell>
+        <OrderHead order={order} columns={COLUMNS} />
         <Cell column={COLUMNS.price}>
           <AmendInput label="New price" value={price} error={errors.value.price} changed={recheck} focused />
         </Cell>

@@ -3,15 +3,14 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useCallback } from "preact/hooks";
 import type { Order } from "../../../domain/types.js";
-import { exact, timeOfDay, dateAndTime } from "../../../money/format.js";
+import { exact } from "../../../money/format.js";
 import { describe } from "../../../stores/terminal.js";
 import { useTerminal } from "../../context.js";
 import { Close, Pencil } from "../../parts/icons.js";
 import { Empty, Loaded } from "../../parts/Notice.js";
-import { SideLabel } from "../../parts/SideLabel.js";
 import { Cell, Table } from "../../parts/Table.js";
 import { AmendRow } from "./AmendRow.js";
-import { filledPercent, priceText, Status, termsText } from "./columns.js";
+import { filledPercent, OrderHead, priceText, Status } from "./columns.js";
 
 export const COLUMNS = {
   time: { name: "Time", minor: true },
@@ -84,16 +83,7 @@ function OrderRow({ order, amend }: { readonly order: Order; readonly amend: () 
   const { canTrade } = terminal.session;
   return (
     <tr data-order={order.orderId}>
-      <Cell column={COLUMNS.time} title={dateAndTime(order.createTime)}>
-        <span class="figure">{timeOfDay(order.createTime)}</span>
-      </Cell>
-      <Cell column={COLUMNS.symbol} kind="lead">
-        {order.symbol}
-      </Cell>
-      <Cell column={COLUMNS.side}>
-        <SideLabel side={order.side} />
-      </Cell>
-      <Cell column={COLUMNS.terms}>{termsText(order)}</Cell>
+      <OrderHead order={order} columns={COLUMNS} />
       <Cell column={COLUMNS.price}>{priceText(order.price, instrument)}</Cell>
       <Cell column={COLUMNS.quantity}>{exact(order.quantity ?? "0")}</Cell>
       <Cell column={COLUMNS.filled}>

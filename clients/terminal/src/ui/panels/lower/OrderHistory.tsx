@@ -4,12 +4,11 @@ import type { JSX } from "preact";
 import { reasonWords } from "../../../domain/reasons.js";
 import type { Order } from "../../../domain/types.js";
 import { isZero } from "../../../money/decimal.js";
-import { amount, dateAndTime, exact, timeOfDay } from "../../../money/format.js";
+import { amount, exact } from "../../../money/format.js";
 import { useTerminal } from "../../context.js";
 import { Empty, Loaded } from "../../parts/Notice.js";
-import { SideLabel } from "../../parts/SideLabel.js";
 import { Cell, Table } from "../../parts/Table.js";
-import { priceText, quantityText, Status, termsText } from "./columns.js";
+import { OrderHead, priceText, quantityText, Status } from "./columns.js";
 import { MoreButton, ROWS_AT_ONCE } from "./Executions.js";
 
 const COLUMNS = {
@@ -57,16 +56,7 @@ function HistoryRow({ order }: { readonly order: Order }): JSX.Element {
   const traded = !isZero(order.filledQuantity);
   return (
     <tr data-order={order.orderId}>
-      <Cell column={COLUMNS.time} title={dateAndTime(order.createTime)}>
-        <span class="figure">{timeOfDay(order.createTime)}</span>
-      </Cell>
-      <Cell column={COLUMNS.symbol} kind="lead">
-        {order.symbol}
-      </Cell>
-      <Cell column={COLUMNS.side}>
-        <SideLabel side={order.side} />
-      </Cell>
-      <Cell column={COLUMNS.terms}>{termsText(order)}</Cell>
+      <OrderHead order={order} columns={COLUMNS} />
       <Cell column={COLUMNS.price}>{priceText(order.price, instrument)}</Cell>
       <Cell column={COLUMNS.quantity}>{quantityText(order, instrument)}</Cell>
       <Cell column={COLUMNS.filled}>{exact(order.filledQuantity)}</Cell>

@@ -2,7 +2,9 @@
 import type { JSX } from "preact";
 import type { Instrument, Order, OrderStatus } from "../../../domain/types.js";
 import { decimalsOf, share, type Decimal } from "../../../money/decimal.js";
-import { exact, fixed } from "../../../money/format.js";
+import { dateAndTime, exact, fixed, timeOfDay } from "../../../money/format.js";
+import { SideLabel } from "../../parts/SideLabel.js";
+import { Cell, type Column } from "../../parts/Table.js";
 
 const STATUS_WORDS: Readonly<Record<OrderStatus, string>> = {
   new: "Working",
@@ -31,9 +33,32 @@ export function quantityText(order: Order, instrument: Instrument | undefined): 
 
 const POST_ONLY_WORDS = { off: "", reject: " · post-only", reprice: " · post-only, reprice" } as const;
 
-export function termsText(order: Order): string {
+function termsText(order: Order): string {
   const type = order.type === "limit" ? "Limit" : "Market";
   return `${type} · ${order.timeInForce.toUpperCase()}${POST_ONLY_WORDS[order.postOnly]}`;
+}
+
+interface OrderHeadProps {
+  readonly order: Order;
+  readonly columns: Readonly<Record<"time" | "symbol" | "side" | "terms", Column>>;
+}
+
+/** The cells with which every row of an order begins, whatever state it is in. */
+export function OrderHead({ order, columns }: OrderHeadProps): JSX.Element {
+  return (
+    <>
+      <Cell column={columns.time} title={dateAndTime(order.createTime)}>
+        <span class="figure">{timeOfDay(order.createTime)}</span>
+      </Cell>
+      <Cell column={columns.symbol} kind="lead">
+        {order.symbol}
+      </Cell>
+      <Cell column={columns.side}>
+        <SideLabel side={order.side} />
+      </Cell>
+      <Cell column={columns.terms}>{termsText(order)}</Cell>
+    </>
+  );
 }
 
 /** How much of an order is filled, as a number from 0 to 100. */
