@@ -67,6 +67,14 @@ def violation_status(fields: Sequence[Sequence[str]]) -> status_pb2.Status:
     return make_status(FIELD_INVALID, text, fields=fields[:VIOLATIONS_MAX])
 
 
+def error_info(status: status_pb2.Status) -> error_details_pb2.ErrorInfo:
+    """Return the reason and metadata of an error; empty ones if it does not come from the venue."""
+    info = error_details_pb2.ErrorInfo()
+    # A detail of another type leaves it as it is.
+    any(detail.Unpack(info) for detail in status.details)
+    return info
+
+
 @cache
 def _by_name() -> dict[str, ReasonEntry]:
     return {entry.name: entry for entry in reasons().values()}

@@ -27,8 +27,9 @@ from typing import Any, Final
 
 import grpc.aio
 from google.protobuf.message import Message as ProtoMessage
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import status_pb2
 from tradewire.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc, stream_pb2
+from tradewire_contract.statuses import error_info
 
 from tradewire_gateway.fix import translate
 from tradewire_gateway.fix.connection import Connection
@@ -276,7 +277,7 @@ class OrderApplication:
         self._connection.done(command.number)
 
     def _settle_error(self, command: _Command, status: status_pb2.Status) -> None:
-        is_rejected = _metadata(status).get("outcome") == "rejected"
+        is_rejected = error_info(status).metadata.get("outcome") == "rejected"
         if is_rejected and (command.is_reported or command.is_duplicate):
             pass
         elif is_rejected and command.client_order_id in self._sequences:
@@ -392,17 +393,8 @@ def _may_know_order(command: _Command, status: status_pb2.Status) -> bool:
             order_service_pb2.AmendOrderRequest | order_service_pb2.CancelOrderRequest,
         )
         and command.request.WhichOneof("target") is not None
-        and _metadata(status).get("reason") not in ("ORDER_NOT_FOUND", "RATE_LIMITED")
+        and error_info(status).reason not in ("ORDER_NOT_FOUND", "RATE_LIMITED")
     )
-
-
-def _metadata(status: status_pb2.Status) -> dict[str, str]:
-    """Return the metadata of an error, with its reason."""
-    info = error_details_pb2.ErrorInfo()
-    for detail in status.details:
-        if detail.Unpack(info):
-            return {**info.metadata, "reason": info.reason}
-    return {}
 
 
 def _limit_fields(limit: stream_pb2.RateLimit) -> str:

@@ -11,10 +11,10 @@ import grpc
 import grpc.aio
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError, Message
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import status_pb2
 from grpc_status import rpc_status
 from tradewire.v1 import stream_pb2
-from tradewire_contract.statuses import make_status
+from tradewire_contract.statuses import error_info, make_status
 
 from tradewire_gateway.ws.json_form import writer
 from tradewire_gateway.ws.json_rpc import Failure, plain_status
@@ -169,13 +169,7 @@ def closing_status(data: bytes, response: type[Message]) -> status_pb2.Status | 
 
 def reason_of(status: status_pb2.Status | None) -> str:
     """Return the reason that a status names, empty without one."""
-    if status is None:
-        return ""
-    info = error_details_pb2.ErrorInfo()
-    for detail in status.details:
-        if detail.Unpack(info):
-            return info.reason
-    return ""
+    return "" if status is None else error_info(status).reason
 
 
 @cache

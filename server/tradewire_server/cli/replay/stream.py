@@ -14,8 +14,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
 import grpc.aio
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import status_pb2
 from tradewire.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
+from tradewire_contract.statuses import error_info
 
 from tradewire_server.cli.failure import CommandFailed
 from tradewire_server.cli.replay.mirror import Step
@@ -207,8 +208,4 @@ class OrderStream:
 
 def reason_of(status: status_pb2.Status) -> str:
     """Return the machine-readable reason of an error."""
-    for detail in status.details:
-        info = error_details_pb2.ErrorInfo()
-        if detail.Unpack(info):
-            return info.reason
-    return status.message
+    return error_info(status).reason or status.message
